@@ -1,0 +1,121 @@
+"""Settings: environment variables `LETHE_*` first, then `lethe.toml` in the working directory, then these defaults."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from workers.errors import UsageError
+
+
+class Settings(BaseSettings):
+    """Everything that a deployment may choose. `lethe doctor` prints it without secrets."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LETHE_", toml_file="lethe.toml", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]*$", description="Put before every topic, group and transactional id")
+    kafka_bootstrap: str = Field("127.0.0.1:19092", description="host:port of brokers, comma separated")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_username: str | None = None
+    kafka_password: SecretStr | None = None
+    kafka_ca_file: Path | None = None
+    database_dsn: SecretStr = Field(
+        SecretStr("postgresql://postgres@127.0.0.1:15432/lethe"), description="PostgreSQL 16 or newer"
+    )
+    keyring_dir: Path = Field(Path(".lethe/keyring"), description="Outside the database and outside its backups")
+    carriers_dir: Path = Field(Path("deploy/carriers"), description="One YAML file per carrier")
+    orders_shared: bool = Field(False, description="True when the orders topic is the shop's own bus, read by others")
+    orders_partitions: int = Field(4, ge=1, le=1000)
+    carrier_partitions: int = Field(2, ge=1, le=1000)
+
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(6066, ge=1, le=65535, description="/health, /ready and /metrics of the first worker")
+    log_format: Literal["json", "console"] = "json"
+
+    batch_max_records: int = Field(2000, ge=1, le=20000)
+    dedupe_retention_days: int = Field(30, ge=8, description="Longer than the longest replay and any topic's retention")
+    body_max_bytes: int = Field(256 * 1024, ge=1024)
+    event_max_future_s: int = Field(3600, ge=0)
+    event_max_age_s: int = Field(400 * 86400, ge=3600)
+    parking_max_consecutive: int = Field(500, ge=1, description="Refusals in a row before the worker stops")
+    parking_max_ratio: float = Field(0.5, gt=0, le=1, description="Share of refusals in a window before it stops")
+    parking_window: int = Field(2000, ge=100, description="Events that the ratio looks back over")
+    session_timeout_s: float = Field(10, ge=1)
+    rebalance_timeout_s: float = Field(60, ge=5)
+    transaction_timeout_s: float = Field(30, ge=1)
+    stuck_after_s: float = Field(60, ge=1, description="No progress with lag for so long makes /health fail")
+    retry_initial_s: float = Field(0.1, gt=0)
+    retry_max_s: float = Field(10, gt=0)
+    relay_shards: int = Field(1, ge=1, le=64)
+    relay_poll_s: float = Field(0.2, gt=0)
+
+    @cached_property
+    def kafka_client(self) -> dict[str, object]:
+        """Connection arguments that aiokafka's consumer, producer and admin share."""
+        options: dict[str, object] = {
+            "bootstrap_servers": self.kafka_bootstrap,
+            "security_protocol": self.kafka_security,
+        }
+        if self.kafka_username is not None and self.kafka_password is not None:
+            options["sasl_mechanism"] = "SCRAM-SHA-512"
+            options["sasl_plain_username"] = self.kafka_username
+            options["sasl_plain_password"] = self.kafka_password.get_secret_value()
+        if self.kafka_security.endswith("SSL"):
+            from aiokafka.helpers import create_ssl_context
+
+            options["ssl_context"] = create_ssl_context(
+                cafile=str(self.kafka_ca_file) if self.kafka_ca_file else None
+            )
+        return options
+
+    @cached_property
+    def kafka_admin(self) -> dict[str, str]:
+        """The same connection as librdkafka properties, for admin calls."""
+        options = {"bootstrap.servers": self.kafka_bootstrap, "security.protocol": self.kafka_security}
+        if self.kafka_username is not None and self.kafka_password is not None:
+            options["sasl.mechanism"] = "SCRAM-SHA-512"
+            options["sasl.username"] = self.kafka_username
+            options["sasl.password"] = self.kafka_password.get_secret_value()
+        if self.kafka_ca_file is not None:
+            options["ssl.ca.location"] = str(self.kafka_ca_file)
+        return options
+
+    def group(self, worker: str) -> str:
+        """The consumer group of a worker."""
+        return f"{self.prefix}lethe.{worker}"
+
+    def topic(self, name: str) -> str:
+        """A topic's full name."""
+        return f"{self.prefix}{name}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then `lethe.toml`."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load(**overrides: object) -> Settings:
+    """The settings in force. Raises UsageError with a line per wrong setting, never with its value."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks each one
+    except ValidationError as error:
+        lines = [f"LETHE_{'_'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
+        raise UsageError("wrong settings (environment or lethe.toml):\n  " + "\n  ".join(lines)) from None
+    except ValueError as error:
+        raise UsageError(f"lethe.toml cannot be read: {error}") from None

@@ -1,0 +1,59 @@
+"""Seal and unseal: AES-256-GCM under a subject's data key, bound to the place where the value stands.
+
+Associated data is `table|column|subject|record`, so that a sealed value cannot be moved to another row, column or
+person and still open. A data key is wrapped by a key epoch with GCM (NIST SP 800-38D; a random 96-bit nonce is safe
+for 2^32 values per key, which one subject cannot reach).
+"""
+
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE_SIZE_BYTES = 12
+_KEY_SIZE_BYTES = 32
+
+
+class Unreadable(Exception):
+    """A sealed value does not open: its key was shredded, or it was moved or altered."""
+
+
+class DataKey:
+    """A data key in memory, ready to seal and unseal."""
+
+    __slots__ = ("_cipher",)
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def seal(self, plaintext: bytes, place: bytes) -> bytes:
+        """`plaintext` sealed for `place` (see `place()`): nonce, ciphertext and tag."""
+        nonce = os.urandom(_NONCE_SIZE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, plaintext, place)
+
+    def unseal(self, sealed: bytes, place: bytes) -> bytes:
+        """The plaintext. Raises Unreadable when the key, the place or a bit is wrong."""
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE_SIZE_BYTES], sealed[_NONCE_SIZE_BYTES:], place)
+        except InvalidTag:
+            raise Unreadable("a sealed value does not open under its key") from None
+
+
+def place(table: str, column: str, subject: int | str, record: str) -> bytes:
+    """Associated data: where a sealed value stands."""
+    return f"{table}|{column}|{subject}|{record}".encode()
+
+
+def new_wrapped_key(kek: AESGCM, owner: bytes) -> tuple[bytes, DataKey]:
+    """A fresh data key: wrapped for storage, bound to its owner, and ready to use."""
+    key = os.urandom(_KEY_SIZE_BYTES)
+    nonce = os.urandom(_NONCE_SIZE_BYTES)
+    return nonce + kek.encrypt(nonce, key, owner), DataKey(key)
+
+
+def unwrap_key(kek: AESGCM, wrapped: bytes, owner: bytes) -> DataKey:
+    """The data key. Raises Unreadable when the epoch or the owner is wrong."""
+    try:
+        return DataKey(kek.decrypt(wrapped[:_NONCE_SIZE_BYTES], wrapped[_NONCE_SIZE_BYTES:], owner))
+    except InvalidTag:
+        raise Unreadable("a data key does not open under its epoch") from None
