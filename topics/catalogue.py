@@ -1,0 +1,174 @@
+"""Every topic of Lethe, declared once.
+
+Two rules hold for all of them. The broker's clock stamps each record (`LogAppendTime`), so that lag in seconds
+and retention never depend on a producer's clock; the event's own time is `ce_time`. Where a topic carries
+personal data, its lifetime on disk is bounded: by retention, by compaction with a maximal lag, or by both.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+
+from topics.topic import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    SECOND_MS,
+    Topic,
+    TopicOverride,
+    check_distinct,
+    check_prefix,
+)
+
+ORDERS = "orders"
+CARRIER_ADDRESSES = "carrier.<name>.addresses"
+DEAD_LETTERS = "shipping.dead-letters"
+RELAY_POSITIONS = "relay.positions"
+TEMPLATES = (ORDERS, CARRIER_ADDRESSES, DEAD_LETTERS, RELAY_POSITIONS)
+
+_CARRIER = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_CARRIER_ADDRESSES = re.compile(r"carrier\.[a-z][a-z0-9-]{0,31}\.addresses")
+
+# An idle partition never rolls its active segment, and only closed segments are trimmed or compacted: short
+# segments are what turns "deleted" into "gone from the disk" within minutes.
+_SHORT_SEGMENTS = {
+    "segment.ms": str(10 * MINUTE_MS),
+    "segment.bytes": str(64 * 1024 * 1024),
+    "file.delete.delay.ms": str(SECOND_MS),
+}
+_BROKER_CLOCK = {"message.timestamp.type": "LogAppendTime"}
+
+
+def carrier_addresses(prefix: str, carrier: str) -> str:
+    """Name of the topic that `carrier` alone reads. ValueError if `carrier` is not a slug."""
+    if not _CARRIER.fullmatch(carrier):
+        raise ValueError(
+            f"carrier {carrier!r}: give a lower-case slug such as 'dhl-express' (at most 32 characters)"
+        )
+    return f"{prefix}carrier.{carrier}.addresses"
+
+
+def is_declared_shape(prefix: str, name: str) -> bool:
+    """True if `name` is one that Lethe would give a topic under `prefix`, declared now or not any more."""
+    if not name.startswith(prefix):
+        return False
+    rest = name.removeprefix(prefix)
+    return rest in TEMPLATES or _CARRIER_ADDRESSES.fullmatch(rest) is not None
+
+
+def catalogue(
+    prefix: str = "", carriers: Iterable[str] = (), overrides: Mapping[str, TopicOverride] | None = None
+) -> tuple[Topic, ...]:
+    """All topics that a deployment needs, in the order in which they are documented.
+
+    `overrides` is keyed by the name without prefix (`orders`, `carrier.dhl.addresses`) or by the template
+    (`carrier.<name>.addresses`, for every carrier); the name wins over the template.
+    ValueError: a bad prefix, carrier or name, two names that Kafka confuses, an override for no topic.
+    """
+    overrides = overrides or {}
+    check_prefix(prefix)
+    topics = [_orders(prefix), *(_carrier(prefix, carrier) for carrier in sorted(set(carriers)))]
+    topics += [_dead_letters(prefix), _relay_positions(prefix)]
+    known = set(TEMPLATES) | {topic.name.removeprefix(prefix) for topic in topics}
+    if unknown := sorted(set(overrides) - known):
+        raise ValueError(f"settings for unknown topic {unknown[0]!r}: known are {', '.join(sorted(known))}")
+    check_distinct(topic.name for topic in topics)
+    return tuple(_overridden(topic, prefix, overrides) for topic in topics)
+
+
+def _overridden(topic: Topic, prefix: str, overrides: Mapping[str, TopicOverride]) -> Topic:
+    for key in dict.fromkeys((topic.template, topic.name.removeprefix(prefix))):
+        if override := overrides.get(key):
+            topic = _apply(topic, override)
+    return topic
+
+
+def _apply(topic: Topic, override: TopicOverride) -> Topic:
+    for reserved in ("cleanup.policy", "retention.ms"):
+        if reserved in override.configs:
+            hint = "use retention_ms" if reserved == "retention.ms" else "it is part of the contract"
+            raise ValueError(
+                f"settings for topic {topic.template!r}: {reserved} cannot be set in configs, {hint}"
+            )
+    given = override.model_dump(exclude_none=True, exclude={"configs"})
+    return dataclasses.replace(topic, **given, configs={**topic.configs, **override.configs})
+
+
+def _orders(prefix: str) -> Topic:
+    return Topic(
+        name=prefix + ORDERS,
+        template=ORDERS,
+        key="customer reference",
+        events=("order.placed", "order.ready", "order.address_changed", "order.cancelled", "order.delivered"),
+        partitions=4,
+        cleanup="delete",
+        retention_ms=7 * DAY_MS,
+        personal_data="plaintext",
+        produce=("upstream",),
+        consume=("shipping",),
+        description="Orders and what happens to them, as the shop's order system publishes them.",
+        # 4 MiB: an oversized order arrives and is parked with a reason, instead of vanishing at the producer.
+        configs=_BROKER_CLOCK | _SHORT_SEGMENTS | {"max.message.bytes": str(4 * 1024 * 1024)},
+    )
+
+
+def _carrier(prefix: str, carrier: str) -> Topic:
+    retention_ms = 14 * DAY_MS
+    return Topic(
+        name=carrier_addresses(prefix, carrier),
+        template=CARRIER_ADDRESSES,
+        key="shipment id",
+        events=("address.assigned", "address.corrected", "address.withdrawn"),
+        partitions=2,
+        cleanup="compact,delete",
+        retention_ms=retention_ms,
+        personal_data="plaintext",
+        produce=("shipping",),
+        consume=(f"carrier.{carrier}",),
+        description=f"The addresses that {carrier} delivers to: the fields it needs, the latest per shipment.",
+        # A withdrawal stays as long as the address could have: a carrier that was away meets every one of them.
+        configs=_BROKER_CLOCK
+        | _SHORT_SEGMENTS
+        | {
+            "delete.retention.ms": str(retention_ms),
+            "max.compaction.lag.ms": str(10 * MINUTE_MS),
+            "min.cleanable.dirty.ratio": "0.1",
+        },
+        transactional=True,
+    )
+
+
+def _dead_letters(prefix: str) -> Topic:
+    return Topic(
+        name=prefix + DEAD_LETTERS,
+        template=DEAD_LETTERS,
+        # Not the source's key: a record may have been refused because it was keyed by an e-mail address.
+        key="dead letter id",
+        events=("dead_letter.parked",),
+        partitions=1,
+        cleanup="delete",
+        retention_ms=30 * DAY_MS,
+        personal_data="none",
+        produce=("shipping",),
+        consume=("operators",),
+        description="A notice for each parked event: where it is and why. The event itself stays sealed in PostgreSQL.",
+        configs=dict(_BROKER_CLOCK),
+        transactional=True,
+    )
+
+
+def _relay_positions(prefix: str) -> Topic:
+    return Topic(
+        name=prefix + RELAY_POSITIONS,
+        template=RELAY_POSITIONS,
+        key="none",
+        events=(),
+        partitions=4,
+        cleanup="delete",
+        retention_ms=HOUR_MS,
+        personal_data="none",
+        produce=(),
+        consume=("relay",),
+        description="Never holds a record: each relay shard commits its outbox position as an offset of one partition.",
+        configs=dict(_BROKER_CLOCK),
+    )

@@ -1,0 +1,1 @@
+"""The `lethe` command: one module per group of commands."""
