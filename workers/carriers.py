@@ -27,7 +27,9 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
+    first: [
+        (tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
@@ -59,7 +61,9 @@ def _read(path: Path) -> CarrierConfig:
     except pydantic.ValidationError as problem:
         raise errors.UsageError(f"{path}: {_first(problem)}") from problem
     if path.stem != config.name:
-        raise errors.UsageError(f"{path}: name is {config.name!r}: rename the file to {config.name}.yaml or correct it")
+        raise errors.UsageError(
+            f"{path}: name is {config.name!r}: rename the file to {config.name}.yaml or correct it"
+        )
     return config
 
 

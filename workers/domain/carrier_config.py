@@ -40,8 +40,8 @@ class _Part(BaseModel):
 class FieldLimit(_Part):
     """One address field that the carrier takes.
 
-    `required`: always, never, or where the country's addresses need it. `only_to`: sent to these countries only
-    (empty: to all). `where_used`: sent only where the country's addresses are written with it.
+    `required`: always, never, or where the country's addresses need it. `only_to`: sent to these countries
+    only (empty: to all). `where_used`: sent only where the country's addresses are written with it.
     `remove_separators_to`: for these countries the carrier wants the postcode without spaces and hyphens.
     """
 
@@ -65,7 +65,7 @@ class Fields(_Part):
 
 
 class Lines(_Part):
-    """Street lines. `max_count_to` overrides the number for single countries; `max_length` may differ by line.
+    """Street lines. `max_count_to` sets another number for some countries; `max_length` may differ by line.
 
     `take_dependent_locality`: the carrier has no field for it, so it becomes the last street line.
     """
@@ -92,7 +92,7 @@ class Lines(_Part):
 
 
 class Contact(_Part):
-    """When a phone number or e-mail address goes: a rule of `contact_rules`, with the countries it may list."""
+    """When a phone number or e-mail address goes: a rule of `contact_rules` and the countries it lists."""
 
     rule: Annotated[str, AfterValidator(_known_rule)]
     countries: Countries = ()
@@ -112,8 +112,8 @@ class CarrierConfig(_Part):
     """One carrier file.
 
     `documentation`: public links in which each limit's `source` is found. `name_continues_in_company`: the
-    carrier's second name line takes the rest of a long name when no company is given. `unit`: what the carrier
-    counts in its lengths, after Unicode NFC.
+    carrier's second name line takes the rest of a long name when no company is given. `unit`: what the
+    carrier counts in its lengths, after Unicode NFC.
     """
 
     name: base.Carrier

@@ -6,11 +6,11 @@ Measure = Callable[[str], int]
 
 
 def fit(lines: list[str], limits: Sequence[int], measure: Measure) -> list[str] | None:
-    """The same words in the same order on at most `len(limits)` lines, each within its limit; None if impossible.
+    """The same words in the same order on at most `len(limits)` lines, each within its limit; else None.
 
-    Lines that fit stay as they are. Otherwise long lines are split on words while the others stay; only if that
-    takes too many lines are lines joined. Words that are joined are never two numbers: "Main St 5" and "3rd floor"
-    do not become "Main St 5 3rd floor".
+    Lines that fit stay as they are. Otherwise long lines are split on words while the others stay; only if
+    that takes too many lines are lines joined, and never where two numbers would meet: "Main St 5" and "3rd
+    floor" do not become "Main St 5 3rd floor".
     """
     if len(lines) <= len(limits):
         for line, limit in zip(lines, limits, strict=False):
