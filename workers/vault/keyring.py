@@ -47,6 +47,10 @@ class Keyring:
         """HMAC-SHA256 of `value` under the key of `purpose`: 32 bytes. Still personal data (a pseudonym)."""
         return hmac.digest(self._lookups[purpose], value, "sha256")
 
+    def check_value(self, purpose: str) -> bytes:
+        """A hash that only this look-up key makes: tells a wrong keyring before any row is written."""
+        return self.lookup_hash(purpose, b"lethe keyring check")
+
 
 def create(directory: Path) -> None:
     """Make the directory, its first epoch and the look-up keys where they are missing. Never overwrites a key."""

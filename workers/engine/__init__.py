@@ -1,0 +1,1 @@
+"""The engine moves data: intake, batch transaction, lanes, relay, retry, parking, watchdog."""

@@ -1,0 +1,101 @@
+"""Admission: from a raw record to a checked event, or to the reason why it is parked. Touches no database."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from schemas import envelope, registry
+from schemas.errors import ContractError
+from workers.domain import screening
+from workers.engine.records import Record
+from workers.errors import Refused, RefusalCode
+from workers.settings import Settings
+from workers.vault.keyring import Keyring
+
+
+class Event(NamedTuple):
+    """A record that passed admission."""
+
+    record: Record
+    event_key: UUID
+    event_type: str
+    occurred_at: datetime
+    reference_hash: bytes
+    data: BaseModel
+
+
+class Rejected(NamedTuple):
+    """A record that did not, and what is known about it all the same."""
+
+    record: Record
+    refusal: Refused
+    event_key: UUID | None
+    event_type: str | None
+    reference_hash: bytes | None
+
+
+class Admission:
+    """Checks the records of one consumer group against the contracts of one topic."""
+
+    def __init__(self, consumer_group: str, topic: str, keyring: Keyring, settings: Settings) -> None:
+        self._group = consumer_group.encode()
+        self._topic = topic
+        self._keyring = keyring
+        self._settings = settings
+
+    def admit(self, record: Record, now: datetime) -> Event | Rejected:
+        """The event, or why the record is refused."""
+        event: envelope.CloudEvent | None = None
+        reference_hash: bytes | None = None
+        try:
+            screening.screen_headers(record.headers)
+            reference = screening.screen_key(record.key)
+            reference_hash = self._keyring.lookup_hash("subject-reference", reference.encode())
+            event = envelope.parse(record.headers, record.value)
+            data = self._data(event, record.value)
+            self._check(event, data, reference, now)
+            return Event(record, self._event_key(event), event.type, event.time, reference_hash, data)
+        except ContractError as error:
+            refusal = Refused(RefusalCode(error.code.value), error.reason, error.field)
+        except Refused as refused:
+            refusal = refused
+        if refusal.keep_body and not screening.may_be_kept(record.value):
+            refusal = Refused(refusal.code, refusal.reason, refusal.field, keep_body=False)
+        if event is None:
+            return Rejected(record, refusal, None, None, reference_hash)
+        return Rejected(record, refusal, self._event_key(event), _known_type(event.type), reference_hash)
+
+    def _data(self, event: envelope.CloudEvent, value: bytes | None) -> BaseModel:
+        if value is None or event.data is None:
+            raise Refused(RefusalCode.INVALID_JSON, "the record has no body; an order event needs one")
+        screening.screen(value, max_body_bytes=self._settings.body_max_bytes)
+        spec = registry.spec_for(event.type, event.dataschema)
+        if spec.topic != self._topic:
+            raise Refused(
+                RefusalCode.TYPE_UNKNOWN, f"is an event of the topic {spec.topic}, not of {self._topic}", "ce_type"
+            )
+        return registry.decode_data(spec, event.data)
+
+    def _check(self, event: envelope.CloudEvent, data: BaseModel, reference: str, now: datetime) -> None:
+        if getattr(data, "customer_ref", reference) != reference:
+            raise Refused(
+                RefusalCode.KEY_INVALID,
+                "the record's key is not the customer_ref in its body; "
+                "key order events by customer_ref, so that one customer's events keep their order",
+                "key",
+            )
+        screening.check_time(
+            event.time, now, self._settings.event_max_future_s, self._settings.event_max_age_s
+        )
+
+    def _event_key(self, event: envelope.CloudEvent) -> UUID:
+        """Names an event for dedupe: a keyed hash, since an upstream may have put anything into its ids."""
+        named = b"\0".join((self._group, event.source.encode(), event.id.encode()))
+        return UUID(bytes=self._keyring.lookup_hash("event", named)[:16])
+
+
+def _known_type(event_type: str) -> str | None:
+    """The type where it is one of ours; what somebody else wrote into that header is not repeated."""
+    return event_type if (event_type, 1) in registry.EVENTS else None

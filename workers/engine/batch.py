@@ -1,0 +1,288 @@
+"""The batch transaction: position, dedupe, state, outbox and dead letters commit together, or not at all.
+
+`BatchTransaction.apply` returns what each partition owes to Kafka. It raises PartitionLost when another worker has
+moved a position, Stop when a person must act; everything transient it retries in place.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+from aiokafka import TopicPartition
+
+from workers.clock import Clock
+from workers.db import sql
+from workers.engine import crashpoints, database, outbox, retry
+from workers.engine.admission import Admission, Event, Rejected
+from workers.engine.database import Connection
+from workers.engine.outbox import Message
+from workers.engine.parking import ParkingGuard, ParkingLot
+from workers.engine.records import Batch, Record, Slice
+from workers.engine.unit import UnitOfWork
+from workers.errors import PartitionLost, Refused, RefusalCode
+from workers.log import logger
+from workers.metrics import Metrics
+from workers.settings import Settings
+from workers.vault.subjects import Subject, SubjectVault
+
+_POSITIONS = sql.queries("positions")
+_EVENTS = sql.queries("events")
+_LOG = logger(__name__)
+
+
+class Owed(NamedTuple):
+    """What a committed slice owes to Kafka."""
+
+    partition: TopicPartition
+    expected_offset: int
+    next_offset: int
+    occurred_at: datetime
+    messages: list[Message]
+
+
+class Outcome(NamedTuple):
+    """What became of a batch's records before they are written down."""
+
+    messages: dict[TopicPartition, list[Message]]
+    rejected: list[Rejected]
+    released: list[Event]
+    verdicts: list[RefusalCode | None]
+    duplicates: int
+
+
+class BatchTransaction:
+    """Applies batches of one consumer group."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        vault: SubjectVault,
+        admission: Admission,
+        lot: ParkingLot,
+        unit_of_work: Callable[[], UnitOfWork],
+        consumer_group: str,
+        settings: Settings,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._pool = pool
+        self._vault = vault
+        self._admission = admission
+        self._lot = lot
+        self._unit_of_work = unit_of_work
+        self._group = consumer_group
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._guard = ParkingGuard(settings)
+
+    async def apply(self, batch: Batch, owned: Callable[[], bool]) -> list[Owed]:
+        """Apply every record of the batch once. `owned` says whether its partitions are still ours.
+
+        Retries in place for as long as they are. A batch whose rows the database refuses is halved until the
+        record to blame is alone, and that one is parked.
+        """
+        pending, done = [(batch, False)], list[Owed]()
+        while pending:
+            part, doomed = pending.pop()
+            try:
+                done.extend(await self._apply_persistently(part, doomed, owned))
+            except database.DATA_ERRORS as error:
+                if part.record_count > 1:
+                    first, second = part.halves()
+                    pending += [(second, doomed), (first, doomed)]
+                elif not doomed:
+                    _LOG.error("record_refused_by_database", error=type(error).__name__)
+                    pending.append((part, True))
+                else:
+                    raise
+        return done
+
+    async def _apply_persistently(
+        self, batch: Batch, doomed: bool, owned: Callable[[], bool]
+    ) -> list[Owed]:
+        owed: list[Owed] = []
+        async for attempt in retry.attempts(self._settings):
+            if not owned():
+                raise PartitionLost("the batch's partitions were taken away while it was applied")
+            try:
+                if attempt and owed and await self._was_committed(batch):
+                    return owed
+                owed = []
+                return await self._apply_once(batch, doomed, owed)
+            except database.DATA_ERRORS:
+                raise
+            except database.RETRIED_ERRORS as error:
+                self._metrics.retries.labels(self._group, type(error).__name__).inc()
+                _LOG.warning("batch_retried", attempt=attempt, error=type(error).__name__)
+        raise AssertionError("attempts never end")
+
+    async def _apply_once(self, batch: Batch, doomed: bool, owed: list[Owed]) -> list[Owed]:
+        now = self._clock()
+        admitted = [self._admit(record, doomed, now) for slice_ in batch.slices for record in slice_.records]
+        async with self._pool.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                await self._advance(connection, batch.slices)
+                outcome = await self.decide(connection, admitted, now)
+                standing = self._guard.check(outcome.verdicts)
+                await self._write_down(connection, batch, outcome, now)
+                crashpoints.reach("batch.before_commit")
+                owed.extend(self._owed(batch, outcome, now))
+            except BaseException:
+                await _roll_back(transaction)
+                raise
+            await transaction.commit()
+        self._guard.accept(standing)
+        crashpoints.reach("batch.after_commit")
+        self._count(batch, outcome)
+        return owed
+
+    def _admit(self, record: Record, doomed: bool, now: datetime) -> Event | Rejected:
+        event = self._admission.admit(record, now)
+        if doomed and isinstance(event, Event):
+            refusal = Refused(
+                RefusalCode.DATABASE_REFUSED,
+                "the database refuses what this event would store; a developer must look at it, then replay it",
+            )
+            return Rejected(record, refusal, event.event_key, event.event_type, event.reference_hash)
+        return event
+
+    async def _advance(self, connection: Connection, slices: Sequence[Slice]) -> None:
+        moved = await connection.fetch(
+            _POSITIONS["advance"],
+            self._group,
+            [slice_.partition.topic for slice_ in slices],
+            [slice_.partition.partition for slice_ in slices],
+            [slice_.expected_offset for slice_ in slices],
+            [slice_.next_offset for slice_ in slices],
+        )
+        if len(moved) != len(slices):
+            raise PartitionLost("another worker has moved the position of a partition of this batch")
+
+    async def decide(
+        self, connection: Connection, admitted: Sequence[Event | Rejected], now: datetime
+    ) -> Outcome:
+        """Dedupe, decide and store the state in the caller's transaction; what is emitted or refused is returned."""
+        events = [event for event in admitted if isinstance(event, Event)]
+        fresh = {
+            row["event_key"]
+            for row in await connection.fetch(_EVENTS["claim"], [event.event_key for event in events])
+        }
+        first_seen = [event for event in events if event.event_key in fresh]
+        subjects = await self._vault.hold(connection, [event.reference_hash for event in first_seen])
+        unit = self._unit_of_work()
+        await unit.load(connection, [(event, subjects[event.reference_hash]) for event in first_seen])
+        outcome = _handle_all(admitted, fresh, subjects, unit)
+        await unit.store(connection, now)
+        return outcome
+
+    async def _write_down(self, connection: Connection, batch: Batch, outcome: Outcome, now: datetime) -> None:
+        if outcome.released:
+            await connection.execute(_EVENTS["release"], [event.event_key for event in outcome.released])
+        if outcome.rejected:
+            for one in outcome.rejected:
+                partition = TopicPartition(one.record.topic, one.record.partition)
+                notices = await self._lot.park(connection, [one], now)
+                outcome.messages.setdefault(partition, []).extend(notices)
+        for slice_ in batch.slices:
+            messages = outcome.messages.get(slice_.partition)
+            if messages:
+                lane = lane_name(self._group, slice_.partition)
+                await outbox.add(connection, lane, slice_.expected_offset, slice_.next_offset, now, messages)
+
+    def _owed(self, batch: Batch, outcome: Outcome, now: datetime) -> list[Owed]:
+        return [
+            Owed(
+                slice_.partition,
+                slice_.expected_offset,
+                slice_.next_offset,
+                now,
+                outcome.messages.get(slice_.partition, []),
+            )
+            for slice_ in batch.slices
+        ]
+
+    async def _was_committed(self, batch: Batch) -> bool:
+        """Whether an attempt whose COMMIT was not answered took effect: the positions tell."""
+        for slice_ in batch.slices:
+            partition = slice_.partition
+            stored = await self._pool.fetchval(
+                _POSITIONS["read"], self._group, partition.topic, partition.partition
+            )
+            if stored != slice_.next_offset:
+                return False
+        return True
+
+    def _count(self, batch: Batch, outcome: Outcome) -> None:
+        for slice_ in batch.slices:
+            self._metrics.records.labels(self._group, slice_.partition.topic).inc(len(slice_.records))
+        self._metrics.duplicates.labels(self._group).inc(outcome.duplicates)
+        for one in outcome.rejected:
+            self._metrics.refusals.labels(self._group, one.refusal.code).inc()
+
+
+def lane_name(consumer_group: str, partition: TopicPartition) -> str:
+    """The lane of a source partition: names its outbox rows and its transactional id."""
+    return f"{consumer_group}/{partition.topic}/{partition.partition}"
+
+
+def _handle_all(
+    admitted: Sequence[Event | Rejected],
+    fresh: set[object],
+    subjects: Mapping[bytes, Subject],
+    unit: UnitOfWork,
+) -> Outcome:
+    """Handle each event in log order, once; collect what is emitted and what is refused."""
+    outcome = Outcome({}, [], [], [], 0)
+    duplicates = 0
+    for one in admitted:
+        if isinstance(one, Rejected):
+            outcome.rejected.append(one)
+            outcome.verdicts.append(one.refusal.code)
+            continue
+        if one.event_key not in fresh:
+            duplicates += 1
+            continue
+        fresh.discard(one.event_key)
+        try:
+            messages = _handle(one, subjects[one.reference_hash], unit)
+        except Refused as refusal:
+            outcome.rejected.append(
+                Rejected(one.record, refusal, one.event_key, one.event_type, one.reference_hash)
+            )
+            outcome.released.append(one)
+            outcome.verdicts.append(refusal.code)
+            continue
+        outcome.verdicts.append(None)
+        if messages:
+            partition = TopicPartition(one.record.topic, one.record.partition)
+            outcome.messages.setdefault(partition, []).extend(messages)
+    return outcome._replace(duplicates=duplicates)
+
+
+def _handle(event: Event, subject: Subject, unit: UnitOfWork) -> list[Message]:
+    if subject.fenced:
+        raise Refused(
+            RefusalCode.SUBJECT_FENCED,
+            "this person's data is being erased: nothing about them is taken in any more",
+            keep_body=False,
+        )
+    try:
+        return unit.handle(event, subject)
+    except Refused:
+        raise
+    except Exception as error:  # a fault of ours must cost one event, not the pipeline
+        raise Refused(
+            RefusalCode.INTERNAL_ERROR,
+            f"a fault in Lethe ({type(error).__name__}); the event is kept sealed: report it, then replay it",
+        ) from None
+
+
+async def _roll_back(transaction: asyncpg.transaction.Transaction) -> None:
+    try:
+        await transaction.rollback()
+    except database.RETRIED_ERRORS as error:
+        _LOG.debug("rollback_unanswered", error=type(error).__name__)

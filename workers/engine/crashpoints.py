@@ -1,0 +1,38 @@
+"""Labelled points at which a fault test ends the process as `kill -9` would.
+
+`LETHE_CRASH_AT=<label>:<n>` kills the process when it reaches the label for the n-th time. Unset (as in every
+deployment) a crash point costs one comparison.
+"""
+
+import os
+import signal
+from typing import Literal
+
+Label = Literal[
+    "batch.before_commit",
+    "batch.after_commit",
+    "lane.before_publish",
+    "lane.before_kafka_commit",
+    "lane.after_kafka_commit",
+    "lane.before_recovery",
+    "relay.before_kafka_commit",
+    "relay.after_kafka_commit",
+    "parking.before_commit",
+    "replay.before_commit",
+]
+
+_armed, _, _count = os.environ.get("LETHE_CRASH_AT", "").partition(":")
+_left = int(_count or 1)
+
+
+def reach(label: Label) -> None:
+    """End the process with SIGKILL when this is the armed label's turn."""
+    if label == _armed:
+        _strike()
+
+
+def _strike() -> None:
+    global _left
+    _left -= 1
+    if _left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,31 @@
+"""The connection pool, and which database errors mean what for a batch."""
+
+import asyncio
+
+import asyncpg
+
+from workers.settings import Settings
+
+Connection = asyncpg.pool.PoolConnectionProxy | asyncpg.Connection
+
+DATA_ERRORS = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
+"""The rows themselves are refused: trying again cannot help, a smaller batch finds the one that is to blame."""
+
+RETRIED_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
+"""Everything else that a database call raises: away, restarting, full, locked, being migrated. Tried again."""
+
+
+async def connect(settings: Settings, max_size: int = 4) -> asyncpg.Pool:
+    """A pool of connections. Raises what asyncpg raises when the database is away."""
+    return await asyncpg.create_pool(
+        settings.database_dsn.get_secret_value(),
+        min_size=1,
+        max_size=max_size,
+        timeout=10,
+        command_timeout=60,
+        server_settings={"application_name": "lethe", "jit": "off"},
+    )

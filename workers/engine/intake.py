@@ -1,0 +1,269 @@
+"""The intake: reads a topic in whole batches and hands them to the worker's agent through a Faust channel.
+
+Faust's own consumer is not started: it acknowledges an event whose handler raised and commits past gaps. The
+consumer here only brings records and group membership; what was applied is a position in PostgreSQL, moved by the
+batch itself, and what was published is a group offset, moved by the lane's Kafka transaction. Nothing is committed
+by the consumer.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+import asyncpg
+import mode
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from workers.clock import monotonic_s
+from workers.engine import watchdog
+from workers.engine.batch import BatchTransaction
+from workers.engine.exit import Exit
+from workers.engine.lane import Lane
+from workers.engine.records import Batch, Record, Slice
+from workers.engine.watchdog import Progress
+from workers.errors import PartitionLost
+from workers.log import logger
+from workers.metrics import Metrics
+from workers.settings import Settings
+from workers.vault.subjects import SubjectVault
+
+_LOG = logger(__name__)
+_POLL_MS = 200
+_DRAIN_STEP_S = 0.01
+_FETCH_SIZE_BYTES = 4 << 20
+
+
+class Delivery(NamedTuple):
+    """A batch on its way to the agent, and the lanes that it was read for."""
+
+    batch: Batch
+    lanes: tuple[Lane, ...]
+
+
+class Channel(Protocol):
+    """Where deliveries go: a Faust channel, which carries plain values when they are put directly."""
+
+    async def put(self, value: Delivery, /) -> None:
+        """Waits while the channel is full."""
+
+
+class Intake(mode.Service):
+    """The lanes of one consumer group on this worker, and what flows through them."""
+
+    def __init__(
+        self,
+        topic: str,
+        consumer_group: str,
+        channel: Channel,
+        transaction: BatchTransaction,
+        pool: asyncpg.Pool,
+        vault: SubjectVault,
+        settings: Settings,
+        metrics: Metrics,
+        exit_: Exit,
+    ) -> None:
+        super().__init__()
+        self.topic = topic
+        self.consumer_group = consumer_group
+        self.lanes: dict[TopicPartition, Lane] = {}
+        self.polled_s = monotonic_s()
+        self.joined = False
+        self._channel = channel
+        self._transaction = transaction
+        self._pool = pool
+        self._vault = vault
+        self._settings = settings
+        self._metrics = metrics
+        self._exit = exit_
+        self._lane_tasks: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def on_start(self) -> None:
+        """Join the group; returns at once, records flow when the first lane is open."""
+        self._consumer = AIOKafkaConsumer(
+            **self._settings.kafka_client,
+            group_id=self.consumer_group,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            session_timeout_ms=int(self._settings.session_timeout_s * 1000),
+            heartbeat_interval_ms=int(self._settings.session_timeout_s * 1000 / 4),
+            rebalance_timeout_ms=int(self._settings.rebalance_timeout_s * 1000),
+            max_poll_interval_ms=600_000,
+            max_partition_fetch_bytes=_FETCH_SIZE_BYTES,
+            fetch_max_wait_ms=100,
+            metadata_max_age_ms=30_000,
+        )
+        self._consumer.subscribe([self.topic], listener=_Listener(self))
+
+    async def on_stop(self) -> None:
+        """Finish what was read, publish it, leave the group."""
+        await self.release(list(self.lanes), self._settings.rebalance_timeout_s / 2)
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    async def process(self, delivery: Delivery) -> None:
+        """Apply one batch and queue what it owes. Never raises: what a retry cannot mend ends the process."""
+        batch, lanes = delivery
+        started_s = monotonic_s()
+        try:
+            for owed in await self._transaction.apply(batch, lambda: self._current(lanes)):
+                lane = next(lane for lane in lanes if lane.partition == owed.partition)
+                await lane.put(owed)
+            self._metrics.batch_seconds.labels(self.consumer_group).observe(monotonic_s() - started_s)
+        except PartitionLost as error:
+            _LOG.warning("batch_dropped", group=self.consumer_group, why=str(error))
+            await self._read_again(lanes)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._exit.now(error)
+        finally:
+            for lane in lanes:
+                lane.in_hand.popleft()
+
+    async def release(self, partitions: Collection[TopicPartition], timeout_s: float) -> None:
+        """Let partitions go: finish what was read of them within `timeout_s`, then close their lanes.
+
+        What is not finished by then is dropped here and done by the next owner, who fences this one.
+        """
+        lanes = [self.lanes[partition] for partition in partitions if partition in self.lanes]
+        for lane in lanes:
+            lane.paused = True
+        deadline_s = monotonic_s() + timeout_s
+        while any(lane.busy for lane in lanes) and monotonic_s() < deadline_s:
+            await asyncio.sleep(_DRAIN_STEP_S)
+        for lane in lanes:
+            lane.closed = True
+            self.lanes.pop(lane.partition, None)
+        tasks = [task for lane in lanes if (task := self._lane_tasks.pop(lane.partition, None))]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the group was joined and every lane that was assigned has opened."""
+        return self.joined and all(lane.next_offset is not None for lane in self.lanes.values())
+
+    def progress(self) -> list[Progress]:
+        """How each assigned partition stands."""
+        consumer = self._joined_consumer()
+        return [watchdog.progress(lane, consumer) for lane in list(self.lanes.values())]
+
+    def take(self, partitions: Iterable[TopicPartition]) -> None:
+        """Open a lane for each newly assigned partition."""
+        self.joined = True
+        self._metrics.rebalances.labels(self.consumer_group).inc()
+        for partition in partitions:
+            lane = Lane(
+                partition, self.consumer_group, self._pool, self._vault, self._settings, self._metrics
+            )
+            self.lanes[partition] = lane
+            self._lane_tasks[partition] = asyncio.create_task(self._run(lane))
+
+    @mode.Service.task
+    async def _pull(self) -> None:
+        try:
+            await self._start_consumer()
+            while not self.should_stop:
+                await self._pull_once()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._exit.now(error)
+        finally:
+            if not self.should_stop:
+                self._exit.now(RuntimeError("the intake ended by itself"))
+
+    async def _start_consumer(self) -> None:
+        consumer = self._joined_consumer()
+        while not self.should_stop:
+            try:
+                await consumer.start()
+                return
+            except KafkaError as error:
+                _LOG.warning("kafka_away", error=type(error).__name__)
+                await asyncio.sleep(self._settings.retry_initial_s)
+
+    async def _pull_once(self) -> None:
+        """Read what is there, in log order per partition, and hand it on as one batch."""
+        self.polled_s = monotonic_s()
+        open_partitions = [lane.partition for lane in self.lanes.values() if lane.readable]
+        if not open_partitions:
+            await asyncio.sleep(_DRAIN_STEP_S)
+            return
+        fetched = await self._fetch(open_partitions)
+        slices = tuple(
+            slice_ for partition, records in fetched.items() if (slice_ := self._slice(partition, records))
+        )
+        if slices:
+            lanes = tuple(self.lanes[slice_.partition] for slice_ in slices)
+            for lane, slice_ in zip(lanes, slices, strict=True):
+                lane.in_hand.append(slice_.records[0].timestamp)
+            await self._channel.put(Delivery(Batch(slices), lanes))
+
+    async def _fetch(self, partitions: list[TopicPartition]) -> dict[TopicPartition, list[Record]]:
+        try:
+            fetched: dict[TopicPartition, list[Record]] = await self._joined_consumer().getmany(
+                *partitions, timeout_ms=_POLL_MS, max_records=self._settings.batch_max_records
+            )
+            return fetched
+        except NoOffsetForPartitionError:
+            return {}  # the consumer's own look-up before the lane's seek; the lane knows the position
+        except OffsetOutOfRangeError as error:
+            # each lane looks at the log again, and stops the worker when records are missing
+            await self._read_again([lane for p in error.args[0] if (lane := self.lanes.get(p))])
+            return {}
+
+    def _slice(self, partition: TopicPartition, records: list[Record]) -> Slice | None:
+        """The records from the lane's position on. What a fetch from before a seek brought is left out."""
+        lane = self.lanes.get(partition)
+        if lane is None or not lane.readable or lane.next_offset is None:
+            return None
+        expected = lane.next_offset
+        fresh = records if records[0].offset >= expected else [r for r in records if r.offset >= expected]
+        if not fresh:
+            return None
+        lane.next_offset = fresh[-1].offset + 1
+        return Slice(partition, fresh, expected, lane.next_offset)
+
+    async def _read_again(self, lanes: Sequence[Lane]) -> None:
+        """Open the lanes anew: they seek to the stored position. Waits a little, in case we are the zombie."""
+        await asyncio.sleep(self._settings.retry_initial_s)
+        again = [lane.partition for lane in lanes if self._current([lane])]
+        await self.release(again, timeout_s=0)
+        assigned = self._joined_consumer().assignment()
+        self.take(partition for partition in again if partition in assigned)
+
+    async def _run(self, lane: Lane) -> None:
+        try:
+            await lane.run(self._joined_consumer())
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._exit.now(error)
+
+    def _current(self, lanes: Iterable[Lane]) -> bool:
+        """Whether these very lanes are still open here: a partition that went and came back has another one."""
+        return all(self.lanes.get(lane.partition) is lane for lane in lanes)
+
+    def _joined_consumer(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            raise IllegalStateError("the intake was not started")
+        return self._consumer
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Passes assignments on. aiokafka rejoins when `on_partitions_revoked` returns, so that one drains first."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        await self._intake.release(list(self._intake.lanes), self._intake._settings.rebalance_timeout_s / 2)
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        self._intake.take(assigned)

@@ -1,0 +1,159 @@
+"""The outbox: what a committed batch still owes to Kafka, sealed.
+
+A batch's records for one lane are one row of arrays. A value is sealed under its subject's data key, so a row of a
+shredded subject can no longer be published by anyone; records about nobody (`subject` None) hold no personal data
+and are kept as they are.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+
+from schemas import envelope
+from workers.db import sql
+from workers.engine.database import Connection
+from workers.vault import sealing
+from workers.vault.subjects import Subject, SubjectVault
+
+_QUERIES = sql.queries("outbox")
+_NOBODY = 0
+_READ_ROWS = 20
+SOURCE = b"lethe"
+
+
+class Message(NamedTuple):
+    """One record to publish. `value` None is a tombstone; `reason` then says why."""
+
+    subject: Subject | None
+    topic: str
+    key: str
+    event_type: str
+    event_id: str
+    value: bytes | None
+    reason: str | None = None
+
+
+class Publication(NamedTuple):
+    """A record as it goes to Kafka."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+class Stored(NamedTuple):
+    """An outbox row, opened: the publications of one batch in their order."""
+
+    position: int
+    next_position: int
+    publications: list[Publication]
+
+
+def publications(messages: Sequence[Message], occurred_at: datetime) -> list[Publication]:
+    """The messages as CloudEvents in Kafka's binary mode."""
+    time = occurred_at.isoformat().encode()
+    return [
+        Publication(
+            message.topic,
+            message.key.encode(),
+            message.value,
+            _headers(message.event_type, message.event_id, message.key, time, message.reason),
+        )
+        for message in messages
+    ]
+
+
+async def add(
+    connection: Connection,
+    lane: str,
+    position: int,
+    next_position: int,
+    occurred_at: datetime,
+    messages: Sequence[Message],
+) -> None:
+    """Store a batch's messages, sealed, in the caller's transaction."""
+    await connection.execute(
+        _QUERIES["add"],
+        lane,
+        position,
+        next_position,
+        occurred_at,
+        [message.subject.subject_id if message.subject else _NOBODY for message in messages],
+        [message.topic for message in messages],
+        [message.key for message in messages],
+        [message.event_type for message in messages],
+        [message.event_id for message in messages],
+        [message.reason for message in messages],
+        [_seal(message) for message in messages],
+    )
+
+
+async def read(
+    connection: Connection, vault: SubjectVault, lane: str, position: int, end_position: int
+) -> list[Stored]:
+    """The next rows of a lane, `position` to `end_position` (not included), opened; records of fenced or shredded subjects are left out.
+
+    The subjects stay locked against a fence until the caller's transaction ends: publish before that.
+    """
+    rows = await connection.fetch(_QUERIES["read"], lane, position, end_position, _READ_ROWS)
+    wanted = {subject_id for row in rows for subject_id in row["subject_ids"]} - {_NOBODY}
+    subjects = await vault.hold_by_id(connection, wanted)
+    stored = []
+    for row in rows:
+        time = row["occurred_at"].isoformat().encode()
+        records = zip(
+            row["subject_ids"], row["topics"], row["keys"], row["event_types"], row["event_ids"], row["reasons"],
+            row["sealed"], strict=True,
+        )  # fmt: skip
+        opened = [
+            Publication(
+                topic,
+                key.encode(),
+                _unseal(subjects.get(subject_id), event_id, value),
+                _headers(event_type, event_id, key, time, reason),
+            )
+            for subject_id, topic, key, event_type, event_id, reason, value in records
+            if subject_id == _NOBODY or subject_id in subjects
+        ]
+        stored.append(Stored(row["position"], row["next_position"], opened))
+    return stored
+
+
+async def delete_before(connection: Connection | asyncpg.Pool, lane: str, position: int) -> None:
+    """Delete what was published: every row of the lane below `position`."""
+    await connection.execute(_QUERIES["delete_before"], lane, position)
+
+
+def _headers(event_type: str, event_id: str, key: str, time: bytes, reason: str | None) -> list[tuple[str, bytes]]:
+    """CloudEvents attributes in Kafka's binary mode; a tombstone says what it withdraws, and why."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event_id.encode()),
+        ("ce_source", SOURCE),
+        ("ce_type", event_type.encode()),
+        ("ce_time", time),
+    ]
+    if reason is None:
+        headers.append(("content-type", envelope.JSON_CONTENT_TYPE))
+    else:
+        headers += [("ce_subject", key.encode()), ("ce_reason", reason.encode())]
+    return headers
+
+
+def _place(subject: Subject, event_id: str) -> bytes:
+    return sealing.place("outbox", "sealed", subject.subject_id, event_id)
+
+
+def _seal(message: Message) -> bytes | None:
+    if message.value is None or message.subject is None:
+        return message.value
+    return message.subject.key.seal(message.value, _place(message.subject, message.event_id))
+
+
+def _unseal(subject: Subject | None, event_id: str, sealed: bytes | None) -> bytes | None:
+    if sealed is None or subject is None:
+        return sealed
+    return subject.key.unseal(sealed, _place(subject, event_id))

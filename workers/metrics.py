@@ -1,0 +1,56 @@
+"""Every metric of Lethe, in one place. Base units, `_total` for counters; no label ever holds personal data."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_BATCH_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+_AGE_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 7200)
+
+
+class Metrics:
+    """The metrics of one worker process; labels: `group` is the consumer group."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.records = self._counter("lethe_records_applied_total", "Records applied, duplicates too", "group", "topic")
+        self.duplicates = self._counter("lethe_duplicates_total", "Events that had been applied before", "group")
+        self.refusals = self._counter("lethe_refusals_total", "Events parked, by code", "group", "code")
+        self.published = self._counter("lethe_records_published_total", "Records committed to Kafka", "group", "topic")
+        self.recovered = self._counter(
+            "lethe_records_recovered_total", "Records published from the outbox after a crash or reset", "group"
+        )
+        self.retries = self._counter("lethe_retries_total", "Attempts repeated in place, by error", "group", "error")
+        self.lane_resets = self._counter(
+            "lethe_lane_resets_total", "Lanes opened again after a failed publication", "group"
+        )
+        self.rebalances = self._counter("lethe_rebalances_total", "Assignments received", "group")
+        self.batch_seconds = self._histogram(
+            "lethe_batch_apply_seconds", "Time of a batch's database transaction", _BATCH_SECONDS, "group"
+        )
+        self.publish_seconds = self._histogram(
+            "lethe_batch_publish_seconds", "Time of a batch's Kafka transaction", _BATCH_SECONDS, "group"
+        )
+        self.age_seconds = self._histogram(
+            "lethe_event_age_seconds", "From the record's timestamp in the source topic to its publication",
+            _AGE_SECONDS, "group",
+        )  # fmt: skip
+        self.lag = self._gauge(
+            "kafka_consumergroup_group_lag", "Records not applied yet", "group", "topic", "partition"
+        )
+        self.lag_seconds = self._gauge(
+            "kafka_consumergroup_group_lag_seconds", "Age of the oldest record not applied", "group", "topic",
+            "partition",
+        )  # fmt: skip
+        self.stuck = self._gauge(
+            "lethe_partition_stuck", "1 while a partition with lag does not advance", "group", "topic", "partition"
+        )
+        self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
+        self.outbox_age_seconds = self._gauge("lethe_outbox_oldest_seconds", "Age of the oldest outbox row", "lane")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
