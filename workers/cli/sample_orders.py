@@ -49,8 +49,8 @@ def orders(
     """`count` events `order.placed`, `step` apart from `since` (with a zone) on, each to one of `carriers`.
 
     `countries` (alpha-2): where to; none means all that `sample_places` knows. `follow_ups` adds the later
-    life of some orders (held back until ready, changed, cancelled, delivered), each after what it follows. `bad`
-    strews in `sample_refusals.refusals`, whose `expected` says why each must be refused.
+    life of some orders (held back until ready, changed, cancelled, delivered), each after what it follows.
+    `bad` strews in `sample_refusals.refusals`, whose `expected` says why each must be refused.
     """
     rng = random.Random(seed)
     places = homes(rng, carriers, countries)

@@ -1,8 +1,9 @@
 """When a phone number or an e-mail address may go to a carrier: named rules that carrier files refer to.
 
-A rule looks at the route only; the person's consent is asked for afterwards, where the rule leaves it to them.
-Contact data for delivery notices rests on consent (GDPR Art. 6(1)(a)); where the carrier cannot ship without it,
-on the contract (Art. 6(1)(b)). `with_consent_outside_origin` is DHL's own condition for parcels within Germany.
+A rule looks at the route only; the person's consent is asked for afterwards, where the rule leaves it to
+them. Contact data for delivery notices rests on consent (GDPR Art. 6(1)(a)); where the carrier cannot ship
+without it, on the contract (Art. 6(1)(b)). `with_consent_outside_origin` is DHL's condition for parcels
+within Germany.
 """
 
 from collections.abc import Callable, Mapping

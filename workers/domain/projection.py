@@ -17,9 +17,9 @@ _NOT_DIGITS: Final = re.compile("[^0-9]+")
 def project(recipient: Recipient, carrier: Carrier, consent: bool) -> dict[str, str]:
     """The address fields for `carrier`, in the order of the wire, absent fields left out.
 
-    Texts are Unicode NFC. Phone and e-mail go as the carrier's rule says, `consent` being the person's agreement
-    to delivery notices; one that goes by consent only and does not fit is left out whole. Raises
-    `errors.Refused` if the country or the carrier needs something that is missing, or if something does not fit.
+    Texts are Unicode NFC. Phone and e-mail go as the carrier's rule says, `consent` being the person's
+    agreement to delivery notices; one that goes by consent only and does not fit is left out whole. Raises
+    `errors.Refused` if the country or the carrier needs what is missing, or if something does not fit.
     """
     plan = carrier.plans.get(recipient.country_code) or carrier.plan(recipient.country_code)
     address: dict[str, str] = {}
