@@ -1,0 +1,94 @@
+"""Fields that by their name hold payment card data (PCI DSS 4.0, table 3: account data).
+
+The whole name counts, after case, underscores, dashes, dots, spaces and a trailing number are taken away:
+`cardNumber`, `card-no` and `CARD_NUMBER_1` are payment names; `company`, `panel` and `gift_card_number` are
+not. Left out on purpose: an IBAN (not card data), `pin` (an Indian postal code), `cid` and `service_code`
+(other meanings in shipping), `card_last4`, `masked_pan`, brand and token (not card data: PCI DSS 3.4.1).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import product
+
+_NOISE = str.maketrans("", "", "_-. :/\u00a0[]")
+_INDIAN_TAX_NUMBER = re.compile(r"[A-Za-z]{5}[0-9]{4}[A-Za-z]")
+_MASK = re.compile(r"[*•#.·\s-]*|[*xX•#.·\s-]{3,}")
+_MASKED_NUMBER = re.compile(r"(?:[0-9 -]{0,11}[*xX•#·…][*xX•#·… .-]*)?[0-9]{4}")
+
+_OWNERS = ("", "payment", "customer", "billing", "order", "user", "bank", "encrypted", "full", "raw")
+_CARDS = ("card", "creditcard", "debitcard", "paymentcard", "bankcard", "cc", "kreditkarte", "cartebancaire")
+_CARD_OBJECTS = tuple(name for name in _CARDS if name != "cc")  # `cc: {code: …}` may be a country
+_CARD_PARTS = """
+number no num nr nbr pan cvv cvc cvn csc cid securitycode verificationcode verificationvalue
+verificationnumber code exp expiry expiration expires expirydate expdate expirationdate expmonth expyear
+expirymonth expiryyear expirationmonth expirationyear validuntil validthru pin servicecode
+track track1 track2 trackdata magstripe
+"""
+_ALONE = """
+pan pannumber primaryaccountnumber cardpan creditcard creditcardinfo debitcard kreditkarte ccn
+kartennummer kreditkartennummer numerocarte numerodecarte numerotarjeta numerodetarjeta
+cvv cvvcode cvvnumber cvc cvccode cvcnumber cvn csc csccode cav cvvcvc pruefnummer securitycode
+cardverification cryptogramme expmonth expyear track1 track2 track1data track2data trackdata magstripe
+magstripedata magneticstripe pinblock
+"""
+
+_OBJECTS = frozenset(
+    a + b + s for a, b, s in product(_OWNERS, _CARD_OBJECTS, ("", "s", "data", "details", "info"))
+)
+_IN_OBJECT = frozenset((*_CARD_PARTS.split(), "month", "year"))
+_NAMES = frozenset(a + c + p for a, c, p in product(_OWNERS, _CARDS, _CARD_PARTS.split())) | frozenset(
+    a + n for a, n in product(_OWNERS, _ALONE.split())
+)
+#: Normalised names worth a closer look; a superset of every name that `holds_card_data` can refuse.
+SUSPECTS = _NAMES | _OBJECTS
+
+
+def normal(name: str) -> str:
+    """The name as compared: compatibility forms folded, lower case, without separators."""
+    if name.isascii():
+        if name.isidentifier():  # the usual form, and half the time
+            return name.replace("_", "").lower()
+    else:
+        name = unicodedata.normalize("NFKC", name)
+    return name.translate(_NOISE).lower()
+
+
+def is_suspect(name: str) -> bool:
+    """Cheap: may an object with this key hold payment fields? False is certain."""
+    plain = normal(name)
+    return plain in SUSPECTS or (plain[-1:].isdigit() and plain.rstrip("0123456789") in SUSPECTS)
+
+
+def is_payment_name(name: str, parent: str | None = None) -> bool:
+    """Does the name, as key of a scalar below the object named `parent`, announce card data?"""
+    if _either(normal(name), _NAMES):
+        return True
+    return parent is not None and _either(normal(parent), _OBJECTS) and _either(normal(name), _IN_OBJECT)
+
+
+def holds_card_data(name: str, parent: str | None, value: object) -> bool:
+    """A payment name with something in it. Null, empty, true/false and masked values are nothing.
+
+    Nor is an Indian income tax number (it is called PAN, too: ABCDE1234F). Masked: only mask characters, or at most the first six (eight) and the last four digits (PCI DSS 3.4.1).
+    """
+    if value is None or isinstance(value, bool | dict | list):
+        return False
+    text = str(value).strip()
+    if _MASK.fullmatch(text) or (_MASKED_NUMBER.fullmatch(text) and not _is_code(name)):
+        return False
+    if normal(name).endswith("pan") and _INDIAN_TAX_NUMBER.fullmatch(text):
+        return False
+    return is_payment_name(name, parent)
+
+
+def _is_code(name: str) -> bool:
+    """Four digits are the end of a number, but the whole of a security code or an expiry."""
+    return (
+        not normal(name).rstrip("0123456789").endswith(("number", "no", "num", "nr", "pan", "card", "karte"))
+    )
+
+
+def _either(plain: str, names: frozenset[str]) -> bool:
+    return plain in names or plain.rstrip("0123456789") in names
