@@ -78,7 +78,8 @@ def refusals(
 
 def _envelopes(make: _Maker) -> Iterator[SampleEvent]:
     yield make.with_header(RefusalCode.HEADER_MISSING, "ce_id", None)
-    yield make.with_header(RefusalCode.HEADER_INVALID, "ce_source", b"/shop\r\nx-injected: 1")
+    yield make.with_header(RefusalCode.HEADER_INVALID, "ce_time", b"yesterday")
+    yield make.with_header(RefusalCode.CONTROL_CHARACTER, "ce_source", b"/shop\r\nx-injected: 1")
     yield make.with_header(RefusalCode.TYPE_UNKNOWN, "ce_type", b"order.exploded")
     yield make.with_header(RefusalCode.VERSION_UNKNOWN, "ce_dataschema", b"urn:lethe:order.placed:v9")
     yield make.event(RefusalCode.KEY_INVALID, make.order(), key="erika.beispiel@example.com")

@@ -1,5 +1,6 @@
 """A carrier file and a country's rule compiled into what the projection of one address has to do."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
@@ -33,11 +34,15 @@ class FieldStep:
 
 @dataclass(frozen=True, slots=True)
 class ContactStep:
-    """Phone or e-mail: sent if `required`, or if the person agreed and it fits."""
+    """Phone or e-mail: sent if `required`, or if the person agreed and it fits.
+
+    `enough` matches what begins with at least `min_digits` digits, whatever is between them.
+    """
 
     name: str
     max_length: int
     min_digits: int
+    enough: Pattern[str] | None
     required: bool
 
 
@@ -113,4 +118,10 @@ def _contact_step(name: str, contact: Contact, origin: str, country_code: str) -
     sending = contact_rules.RULES[contact.rule](route)
     if sending is Sending.NEVER:
         return None
-    return ContactStep(name, contact.max_length, contact.min_digits, required=sending is Sending.REQUIRED)
+    return ContactStep(
+        name=name,
+        max_length=contact.max_length,
+        min_digits=contact.min_digits,
+        enough=re.compile(rf"(?:[^0-9]*[0-9]){{{contact.min_digits}}}") if contact.min_digits else None,
+        required=sending is Sending.REQUIRED,
+    )

@@ -1,6 +1,5 @@
 """The part of a recipient that one carrier needs, fitted to its limits: nothing cut, nothing invented."""
 
-import re
 import unicodedata
 from typing import Final
 
@@ -11,7 +10,6 @@ from workers.domain.carriers import Carrier
 LINE_FIELDS: Final = ("line1", "line2", "line3", "line4")
 _POSTAL_SEPARATORS: Final = str.maketrans("", "", " -")
 _PHONE_SEPARATORS: Final = str.maketrans("", "", " ()./-")
-_NOT_DIGITS: Final = re.compile("[^0-9]+")
 
 
 def project(recipient: Recipient, carrier: Carrier, consent: bool) -> dict[str, str]:
@@ -96,7 +94,7 @@ def _put_contact(
     if step.name == "phone" and plan.measure(value) > step.max_length:
         value = _compact_phone(value)
     fits = plan.measure(value) <= step.max_length
-    if fits and (not step.min_digits or len(_NOT_DIGITS.sub("", value)) >= step.min_digits):
+    if fits and (step.enough is None or step.enough.match(value)):
         address[step.name] = value
     elif step.required and fits:
         raise address_refusals.phone_too_short(step, plan)
