@@ -78,9 +78,7 @@ class ShippingUnit:
         order = _order(event)
         shipment_id = order.order_id
         before = self._shipments.get(shipment_id)
-        after, notices = shipping.decide(
-            order, event.occurred_at, subject.subject_id, before, self._carriers
-        )
+        after, notices = shipping.decide(order, event.occurred_at, subject.subject_id, before, self._carriers)
         if after is not before:
             if before is None or before.recipient is not after.recipient:
                 self._sealed[shipment_id] = _seal(after, subject)
@@ -119,7 +117,9 @@ class ShippingUnit:
     def _message(self, notice: Notice, subject: Subject) -> Message:
         """The notice as a record on its carrier's topic. A carrier may have been removed from the configuration
         since it was told an address: it is still told to forget it."""
-        topic = self._topics.get(notice.carrier) or self._settings.topic(f"carrier.{notice.carrier}.addresses")
+        topic = self._topics.get(notice.carrier) or self._settings.topic(
+            f"carrier.{notice.carrier}.addresses"
+        )
         return Message(
             subject,
             topic,

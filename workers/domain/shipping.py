@@ -21,7 +21,11 @@ from workers.errors import Refused, RefusalCode
 
 
 OrderEvent = (
-    order.OrderPlaced | order.OrderReady | order.OrderAddressChanged | order.OrderCancelled | order.OrderDelivered
+    order.OrderPlaced
+    | order.OrderReady
+    | order.OrderAddressChanged
+    | order.OrderCancelled
+    | order.OrderDelivered
 )
 
 
@@ -146,7 +150,9 @@ def _ready(shipment: Shipment, carriers: Mapping[str, Carrier]) -> Decision:
         return Decision(shipment, ())
     _refuse_if_final(shipment)
     if shipment.recipient is None:
-        raise Refused(RefusalCode.ORDER_STATE, "the address of this order was erased; it can no longer be sent")
+        raise Refused(
+            RefusalCode.ORDER_STATE, "the address of this order was erased; it can no longer be sent"
+        )
     address = _project(shipment.recipient, shipment.carrier, shipment.contact_consent, carriers)
     revision = shipment.revision + 1
     ready = shipment._replace(state=ShipmentState.ASSIGNED, revision=revision)
@@ -196,7 +202,8 @@ def _end(shipment: Shipment, final: ShipmentState, reason: WithdrawalReason) -> 
 def _refuse_if_final(shipment: Shipment) -> None:
     if shipment.state in (ShipmentState.WITHDRAWN, ShipmentState.DELIVERED):
         raise Refused(
-            RefusalCode.ORDER_STATE, f"the order is {shipment.state} already; nothing about it can change any more"
+            RefusalCode.ORDER_STATE,
+            f"the order is {shipment.state} already; nothing about it can change any more",
         )
 
 

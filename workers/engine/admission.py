@@ -10,7 +10,7 @@ from schemas import envelope, registry
 from schemas.errors import ContractError
 from workers.domain import screening
 from workers.engine.records import Record
-from workers.errors import Refused, RefusalCode
+from workers.errors import RefusalCode, Refused
 from workers.settings import Settings
 from workers.vault.keyring import Keyring
 
@@ -74,7 +74,9 @@ class Admission:
         spec = registry.spec_for(event.type, event.dataschema)
         if spec.topic != self._topic:
             raise Refused(
-                RefusalCode.TYPE_UNKNOWN, f"is an event of the topic {spec.topic}, not of {self._topic}", "ce_type"
+                RefusalCode.TYPE_UNKNOWN,
+                f"is an event of the topic {spec.topic}, not of {self._topic}",
+                "ce_type",
             )
         return registry.decode_data(spec, event.data)
 

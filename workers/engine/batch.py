@@ -20,7 +20,7 @@ from workers.engine.outbox import Message
 from workers.engine.parking import ParkingGuard, ParkingLot
 from workers.engine.records import Batch, Record, Slice
 from workers.engine.unit import UnitOfWork
-from workers.errors import PartitionLost, Refused, RefusalCode
+from workers.errors import PartitionLost, RefusalCode, Refused
 from workers.log import logger
 from workers.metrics import Metrics
 from workers.settings import Settings
@@ -99,9 +99,7 @@ class BatchTransaction:
                     raise
         return done
 
-    async def _apply_persistently(
-        self, batch: Batch, doomed: bool, owned: Callable[[], bool]
-    ) -> list[Owed]:
+    async def _apply_persistently(self, batch: Batch, doomed: bool, owned: Callable[[], bool]) -> list[Owed]:
         owed: list[Owed] = []
         async for attempt in retry.attempts(self._settings):
             if not owned():
@@ -179,7 +177,9 @@ class BatchTransaction:
         await unit.store(connection, now)
         return outcome
 
-    async def _write_down(self, connection: Connection, batch: Batch, outcome: Outcome, now: datetime) -> None:
+    async def _write_down(
+        self, connection: Connection, batch: Batch, outcome: Outcome, now: datetime
+    ) -> None:
         if outcome.released:
             await connection.execute(_EVENTS["release"], [event.event_key for event in outcome.released])
         if outcome.rejected:
@@ -274,7 +274,7 @@ def _handle(event: Event, subject: Subject, unit: UnitOfWork) -> list[Message]:
         return unit.handle(event, subject)
     except Refused:
         raise
-    except Exception as error:  # a fault of ours must cost one event, not the pipeline
+    except Exception as error:  # noqa: BLE001  (a fault of ours costs one event, not the pipeline)
         raise Refused(
             RefusalCode.INTERNAL_ERROR,
             f"a fault in Lethe ({type(error).__name__}); the event is kept sealed: report it, then replay it",

@@ -4,9 +4,10 @@ Nothing un-acknowledged can be lost by it: positions move only with a commit. Go
 consumer's position in memory has already passed what was read.
 """
 
+import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from workers.errors import Stop
 from workers.log import logger
@@ -36,3 +37,12 @@ class Exit:
             code = EXIT_FAILED
         sys.stderr.flush()
         self._leave(code)
+
+    async def guard(self, work: Awaitable[None]) -> None:
+        """Await a task that must not fail: whatever it raises but a cancellation ends the process."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  (nothing may go on after it)
+            self.now(error)

@@ -106,23 +106,23 @@ class Intake(mode.Service):
 
     async def process(self, delivery: Delivery) -> None:
         """Apply one batch and queue what it owes. Never raises: what a retry cannot mend ends the process."""
+        try:
+            await self._exit.guard(self._process(delivery))
+        finally:
+            for lane in delivery.lanes:
+                lane.in_hand.popleft()
+
+    async def _process(self, delivery: Delivery) -> None:
         batch, lanes = delivery
         started_s = monotonic_s()
         try:
             for owed in await self._transaction.apply(batch, lambda: self._current(lanes)):
                 lane = next(lane for lane in lanes if lane.partition == owed.partition)
                 await lane.put(owed)
-            self._metrics.batch_seconds.labels(self.consumer_group).observe(monotonic_s() - started_s)
         except PartitionLost as error:
             _LOG.warning("batch_dropped", group=self.consumer_group, why=str(error))
             await self._read_again(lanes)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self._exit.now(error)
-        finally:
-            for lane in lanes:
-                lane.in_hand.popleft()
+        self._metrics.batch_seconds.labels(self.consumer_group).observe(monotonic_s() - started_s)
 
     async def release(self, partitions: Collection[TopicPartition], timeout_s: float) -> None:
         """Let partitions go: finish what was read of them within `timeout_s`, then close their lanes.
@@ -162,20 +162,23 @@ class Intake(mode.Service):
                 partition, self.consumer_group, self._pool, self._vault, self._settings, self._metrics
             )
             self.lanes[partition] = lane
-            self._lane_tasks[partition] = asyncio.create_task(self._run(lane))
+            self._lane_tasks[partition] = asyncio.create_task(
+                self._exit.guard(lane.run(self._joined_consumer()))
+            )
 
     @mode.Service.task
     async def _pull(self) -> None:
+        await self._exit.guard(self._pull_until_stopped())
+
+    async def _pull_until_stopped(self) -> None:
+        await self._start_consumer()
         try:
-            await self._start_consumer()
             while not self.should_stop:
                 await self._pull_once()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self._exit.now(error)
         finally:
-            if not self.should_stop:
+            if (
+                not self.should_stop
+            ):  # also when a cancellation leaked out of a library: nobody would pull again
                 self._exit.now(RuntimeError("the intake ended by itself"))
 
     async def _start_consumer(self) -> None:
@@ -237,14 +240,6 @@ class Intake(mode.Service):
         await self.release(again, timeout_s=0)
         assigned = self._joined_consumer().assignment()
         self.take(partition for partition in again if partition in assigned)
-
-    async def _run(self, lane: Lane) -> None:
-        try:
-            await lane.run(self._joined_consumer())
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self._exit.now(error)
 
     def _current(self, lanes: Iterable[Lane]) -> bool:
         """Whether these very lanes are still open here: a partition that went and came back has another one."""

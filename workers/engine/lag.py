@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -17,7 +17,9 @@ from workers.engine.lag_search import AgeSearch, PartitionLag, search_for
 
 PEEK_TIMEOUT_S = 3.0
 PEEK_MAX_LAG = 64
+STOP_TIMEOUT_S = 2.0
 
+T = TypeVar("T")
 Offsets = dict[TopicPartition, int]
 Committed = dict[TopicPartition, int | None]
 
@@ -87,7 +89,8 @@ class LagReader:
         }
         await self._search([(tp, row.search) for (_, tp), row in rows.items() if row.search])
         if peek:
-            await self._peek([(tp, row) for (_, tp), row in rows.items() if row.is_doubtful])
+            for layer in _layers([(tp, row) for (_, tp), row in rows.items() if row.is_doubtful]):
+                await self._peek(layer)
         return [row.result(group, tp) for (group, tp), row in sorted(rows.items())]
 
     async def _groups(self) -> list[str]:
@@ -110,13 +113,7 @@ class LagReader:
     async def _search(self, searches: list[tuple[TopicPartition, AgeSearch]]) -> None:
         """Advance all searches together: one request a step, more only where groups share a partition."""
         while open_ := [(tp, search) for tp, search in searches if not search.done]:
-            layers: list[dict[TopicPartition, AgeSearch]] = []
-            for tp, search in open_:
-                layer = next((layer for layer in layers if tp not in layer), None)
-                if layer is None:
-                    layers.append(layer := {})
-                layer[tp] = search
-            await asyncio.gather(*(self._step(layer) for layer in layers))
+            await asyncio.gather(*(self._step(layer) for layer in _layers(open_)))
 
     async def _step(self, layer: dict[TopicPartition, AgeSearch]) -> None:
         answers = await self._consumer.offsets_for_times(
@@ -126,23 +123,27 @@ class LagReader:
             answer = answers.get(tp)
             search.answer(answer.offset if answer else None, answer.timestamp if answer else None)
 
-    async def _peek(self, doubtful: list[tuple[TopicPartition, "_Row"]]) -> None:
-        for tp, row in doubtful:
-            self._consumer.assign([tp])
+    async def _peek(self, rows: dict[TopicPartition, "_Row"]) -> None:
+        """Settle what a look can settle; the rest keeps what was found without one."""
+        self._consumer.assign(list(rows))
+        for tp, row in rows.items():
             self._consumer.seek(tp, row.position)
-            deadline = time.monotonic() + PEEK_TIMEOUT_S
-            while time.monotonic() < deadline:
-                records = (await self._consumer.getmany(tp, timeout_ms=100, max_records=1)).get(tp)
-                if records:
-                    row.first_unread(records[0].offset, records[0].timestamp)
-                    break
-                if await self._consumer.position(tp) >= row.end:
+        deadline = time.monotonic() + PEEK_TIMEOUT_S
+        open_ = dict(rows)
+        while open_ and time.monotonic() < deadline:
+            records = await self._consumer.getmany(*open_, timeout_ms=50)
+            for tp, row in list(open_.items()):
+                if found := records.get(tp):
+                    row.first_unread(found[0].offset, found[0].timestamp)
+                    del open_[tp]
+                elif await self._consumer.position(tp) >= row.end:
                     row.nothing_unread()
-                    break
-        self._consumer.unsubscribe()
+                    del open_[tp]
 
     async def _stop(self) -> None:
-        await self._consumer.stop()
+        # aiokafka's fetcher swallows a cancellation that arrives while it changes its assignment, and stop() then
+        # waits for ever; the time-out cancels it once more.
+        await asyncio.wait_for(self._consumer.stop(), STOP_TIMEOUT_S)
         await self._admin.close()
 
     def _is_read(self, topic: str) -> bool:
@@ -178,3 +179,14 @@ class _Row:
         lag = max(0, self.end - self.position) if self.search is not None else 0
         seconds = self.search.age_s() if self.search is not None else 0.0
         return PartitionLag(group, tp.topic, tp.partition, self.committed, self.end, lag, seconds)
+
+
+def _layers(items: list[tuple[TopicPartition, T]]) -> list[dict[TopicPartition, T]]:
+    """Split items so that each partition is in a layer once: what one request can carry."""
+    layers: list[dict[TopicPartition, T]] = []
+    for tp, item in items:
+        layer = next((layer for layer in layers if tp not in layer), None)
+        if layer is None:
+            layers.append(layer := {})
+        layer[tp] = item
+    return layers

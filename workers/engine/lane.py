@@ -200,13 +200,15 @@ class Lane:
         position = self._published
         for owed in batch:
             if owed.expected_offset != position:
-                raise asyncio.TimeoutError
+                raise TimeoutError
             position = owed.next_offset
         if not batch:
             return
         crashpoints.reach("lane.before_publish")
         started_s = monotonic_s()
-        records = [record for owed in batch for record in outbox.publications(owed.messages, owed.occurred_at)]
+        records = [
+            record for owed in batch for record in outbox.publications(owed.messages, owed.occurred_at)
+        ]
         await self._publisher.publish(records, position)
         crashpoints.reach("lane.before_kafka_commit")
         await self._publisher.commit()

@@ -127,7 +127,9 @@ async def delete_before(connection: Connection | asyncpg.Pool, lane: str, positi
     await connection.execute(_QUERIES["delete_before"], lane, position)
 
 
-def _headers(event_type: str, event_id: str, key: str, time: bytes, reason: str | None) -> list[tuple[str, bytes]]:
+def _headers(
+    event_type: str, event_id: str, key: str, time: bytes, reason: str | None
+) -> list[tuple[str, bytes]]:
     """CloudEvents attributes in Kafka's binary mode; a tombstone says what it withdraws, and why."""
     headers = [
         ("ce_specversion", b"1.0"),

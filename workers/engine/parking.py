@@ -33,7 +33,9 @@ class ParkingLot:
         self._topic = topic
         self._keyring = keyring
 
-    async def park(self, connection: Connection, rejected: Sequence[Rejected], now: datetime) -> list[Message]:
+    async def park(
+        self, connection: Connection, rejected: Sequence[Rejected], now: datetime
+    ) -> list[Message]:
         """Store refused records in the caller's transaction; returns the notices for the dead-letter topic.
 
         A record that is published twice is one dead letter, seen twice, and one notice.
@@ -151,9 +153,7 @@ def unpack(packed: bytes, topic: str, partition: int, offset: int) -> Record:
     return record
 
 
-def open_letter(
-    keyring: Keyring, letter_id: UUID, wrapped: bytes, epoch: int, sealed: bytes
-) -> bytes:
+def open_letter(keyring: Keyring, letter_id: UUID, wrapped: bytes, epoch: int, sealed: bytes) -> bytes:
     """The packed record of a dead letter. Raises Unreadable, or KeyMissing when its epoch was destroyed."""
     key = sealing.unwrap_key(keyring.kek(epoch), wrapped, _owner(letter_id, epoch))
     return key.unseal(sealed, _place(letter_id))

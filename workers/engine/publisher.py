@@ -117,5 +117,7 @@ async def _close_and_send(
     producer: AIOKafkaProducer, batch: BatchBuilder, target: TopicPartition
 ) -> asyncio.Future[object]:
     batch.close()
-    future: asyncio.Future[object] = await producer.send_batch(batch, target.topic, partition=target.partition)
+    future: asyncio.Future[object] = await producer.send_batch(
+        batch, target.topic, partition=target.partition
+    )
     return future

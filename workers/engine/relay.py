@@ -72,21 +72,19 @@ class Relay(mode.Service):
 
     @mode.Service.task
     async def _relay(self) -> None:
-        try:
-            async for _attempt in retry.attempts(self._settings):
-                if self.should_stop:
-                    return
-                try:
-                    await self._relay_while_locked()
-                except _FAILURES as error:
-                    self._metrics.lane_resets.labels(self._group).inc()
-                    _LOG.warning("relay_reset", shard=self._shard, error=type(error).__name__)
-                finally:
-                    await self._publisher.close()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self._exit.now(error)
+        await self._exit.guard(self._relay_until_stopped())
+
+    async def _relay_until_stopped(self) -> None:
+        async for _attempt in retry.attempts(self._settings):
+            if self.should_stop:
+                return
+            try:
+                await self._relay_while_locked()
+            except _FAILURES as error:
+                self._metrics.lane_resets.labels(self._group).inc()
+                _LOG.warning("relay_reset", shard=self._shard, error=type(error).__name__)
+            finally:
+                await self._publisher.close()
 
     async def _relay_while_locked(self) -> None:
         """Hold the shard's lock on a connection of its own; another relay waits here until it is free."""

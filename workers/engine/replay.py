@@ -4,7 +4,6 @@ The worker does it itself, with its own keys: the command only marks the letter.
 relay's outbox, in the transaction that closes the letter.
 """
 
-import asyncio
 from datetime import datetime
 
 import asyncpg
@@ -17,7 +16,7 @@ from workers.engine.admission import Admission
 from workers.engine.batch import BatchTransaction, Outcome
 from workers.engine.database import Connection
 from workers.engine.exit import Exit
-from workers.errors import KeyMissing, Refused, RefusalCode
+from workers.errors import KeyMissing, RefusalCode, Refused
 from workers.log import logger
 from workers.settings import Settings
 from workers.vault.keyring import Keyring
@@ -56,18 +55,16 @@ class Replayer(mode.Service):
 
     @mode.Service.task
     async def _replay(self) -> None:
-        try:
-            while not self.should_stop:
-                try:
-                    if not await self._replay_next():
-                        await self.sleep(_POLL_S)
-                except database.RETRIED_ERRORS as error:
-                    _LOG.warning("replay_retried", error=type(error).__name__)
+        await self._exit.guard(self._replay_until_stopped())
+
+    async def _replay_until_stopped(self) -> None:
+        while not self.should_stop:
+            try:
+                if not await self._replay_next():
                     await self.sleep(_POLL_S)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self._exit.now(error)
+            except database.RETRIED_ERRORS as error:
+                _LOG.warning("replay_retried", error=type(error).__name__)
+                await self.sleep(_POLL_S)
 
     async def _replay_next(self) -> bool:
         """Replay the first marked letter; False when there is none. A letter whose rows the database refuses, or
@@ -89,7 +86,11 @@ class Replayer(mode.Service):
 
     async def _apply(self, connection: Connection, letter: asyncpg.Record, now: datetime) -> None:
         packed = parking.open_letter(
-            self._keyring, letter["dead_letter_id"], letter["wrapped_key"], letter["key_epoch"], letter["sealed"]
+            self._keyring,
+            letter["dead_letter_id"],
+            letter["wrapped_key"],
+            letter["key_epoch"],
+            letter["sealed"],
         )
         record = parking.unpack(packed, letter["topic"], letter["partition"], letter["record_offset"])
         outcome = await self._transaction.decide(connection, [self._admission.admit(record, now)], now)
@@ -107,18 +108,29 @@ class Replayer(mode.Service):
         await connection.execute(_QUERIES["finish_replay"], letter["dead_letter_id"], now)
 
     async def _park_again(
-        self, connection: Connection | asyncpg.Pool, letter: asyncpg.Record | None, refusal: Refused, now: datetime
+        self,
+        connection: Connection | asyncpg.Pool,
+        letter: asyncpg.Record | None,
+        refusal: Refused,
+        now: datetime,
     ) -> None:
         if letter is None:
             return
         letter_id = letter["dead_letter_id"]
         await connection.execute(
-            _QUERIES["park_again"], letter_id, now, refusal.code, refusal.reason, refusal.field, refusal.keep_body
+            _QUERIES["park_again"],
+            letter_id,
+            now,
+            refusal.code,
+            refusal.reason,
+            refusal.field,
+            refusal.keep_body,
         )
 
 
 _DATABASE_REFUSED = Refused(
-    RefusalCode.DATABASE_REFUSED, "the database refuses what this event would store; a developer must look at it"
+    RefusalCode.DATABASE_REFUSED,
+    "the database refuses what this event would store; a developer must look at it",
 )
 _UNREADABLE = Refused(
     RefusalCode.INTERNAL_ERROR,

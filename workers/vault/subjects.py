@@ -57,18 +57,24 @@ class SubjectVault:
             _QUERIES["create"], hashes, [wrapped for wrapped, _ in fresh.values()], epoch
         )
         created = {
-            row["reference_hash"]: Subject(row["subject_id"], fresh[row["reference_hash"]][1], False) for row in rows
+            row["reference_hash"]: Subject(row["subject_id"], fresh[row["reference_hash"]][1], False)
+            for row in rows
         }
         raced = [hash_ for hash_ in hashes if hash_ not in created]
         if raced:
             created.update(
-                {row["reference_hash"]: self._open(row) for row in await connection.fetch(_QUERIES["hold"], raced)}
+                {
+                    row["reference_hash"]: self._open(row)
+                    for row in await connection.fetch(_QUERIES["hold"], raced)
+                }
             )
         return created
 
     def _open(self, row: asyncpg.Record) -> Subject:
         epoch: int = row["key_epoch"]
-        key = sealing.unwrap_key(self._keyring.kek(epoch), row["wrapped_key"], _owner(row["reference_hash"], epoch))
+        key = sealing.unwrap_key(
+            self._keyring.kek(epoch), row["wrapped_key"], _owner(row["reference_hash"], epoch)
+        )
         return Subject(row["subject_id"], key, bool(row.get("fenced", False)))
 
 

@@ -6,8 +6,7 @@ until the worker has joined its group and opened its lanes. Neither asks the bro
 
 from collections.abc import Sequence
 
-from aiohttp import web as http
-from faust.types.web import Request, Response, Web
+from faust.types.web import Request, Response
 from faust.web import View
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -38,7 +37,9 @@ def mount(app: Host, metrics: Metrics, intakes: Sequence[Intake], settings: Sett
         return view.bytes(generate_latest(metrics.registry), content_type=CONTENT_TYPE_LATEST.split(";")[0])
 
 
-def _report(intakes: Sequence[Intake], settings: Settings, metrics: Metrics | None = None) -> dict[str, object]:
+def _report(
+    intakes: Sequence[Intake], settings: Settings, metrics: Metrics | None = None
+) -> dict[str, object]:
     """How every partition stands; sets the gauges when metrics are given."""
     rows, healthy = [], True
     for intake in intakes:
