@@ -173,7 +173,17 @@ def _kill_tree(process: psutil.Process) -> None:
             member.kill()
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(family, timeout=10)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and not all(map(_is_dead, family)):
+        time.sleep(0.01)
+
+
+def _is_dead(process: psutil.Process) -> bool:
+    """Gone, or only waiting to be collected by its parent: either way it holds no file, port or memory."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _last_line(log: Path) -> str:
