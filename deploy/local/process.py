@@ -69,6 +69,11 @@ class Program:
         """The process id while it runs."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended by itself; negative is a signal's number. None while it runs and when it was never started."""
+        return None if self._process is None else self._process.poll()
+
     def spawn(
         self,
         command: Sequence[str],
