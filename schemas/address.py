@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas import base
-from schemas.base import Carrier, Email, Identifier, Phone
+from schemas.base import Carrier, Identifier
 from schemas.country import CarrierCountryCode
 
 WithdrawalReason = Literal["cancelled", "carrier_changed", "delivered", "erased"]
@@ -39,13 +39,13 @@ class CarrierAddress(base.Contract):
         base.personal("Country, ISO 3166-1 alpha-2 or alpha-3 as the carrier is configured.", "pd:Country"),
     ]
     phone: Annotated[
-        Phone | None,
+        Annotated[str, base.phone(min_length=1)] | None,
         base.personal(
             "Phone number for this delivery only.", "pd:TelephoneNumber", base.COMMUNICATION, base.CONSENT
         ),
     ] = None
     email: Annotated[
-        Email | None,
+        Annotated[str, base.email(min_length=1)] | None,
         base.personal(
             "E-mail address for this delivery only.", "pd:EmailAddress", base.COMMUNICATION, base.CONSENT
         ),

@@ -20,8 +20,8 @@ FORBIDDEN: Final = r"\u0000-\u001f\u007f-\u009f\u200b\u2028-\u202e\u2060\u2066-\
 TEXT_PATTERN: Final = rf"^([^\s{FORBIDDEN}]([^{FORBIDDEN}]*[^\s{FORBIDDEN}])?)?$"
 IDENTIFIER_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 CARRIER_PATTERN: Final = r"^[a-z][a-z0-9-]{0,31}$"
-PHONE_PATTERN: Final = r"^\+?[0-9 ().\-/]{5,32}$"
-EMAIL_PATTERN: Final = rf"^[^\s@{FORBIDDEN}]+@[^\s@{FORBIDDEN}]+$"
+PHONE_PATTERN: Final = r"^(\+?[0-9 ().\-/]{5,32})?$"
+EMAIL_PATTERN: Final = rf"^([^\s@{FORBIDDEN}]+@[^\s@{FORBIDDEN}]+)?$"
 
 DELIVERY: Final = "dpv:DeliveryOfGoods"
 ORDER_MANAGEMENT: Final = "dpv:CustomerOrderManagement"
@@ -53,6 +53,20 @@ def text(max_length: int, min_length: int = 0) -> StringConstraints:
     """Single-line text of at most `max_length` code points, stripped, without control characters."""
     return StringConstraints(
         strip_whitespace=True, min_length=min_length, max_length=max_length, pattern=TEXT_PATTERN
+    )
+
+
+def phone(min_length: int = 0) -> StringConstraints:
+    """A phone number of at most 32 characters, stripped."""
+    return StringConstraints(
+        strip_whitespace=True, min_length=min_length, max_length=32, pattern=PHONE_PATTERN
+    )
+
+
+def email(min_length: int = 0) -> StringConstraints:
+    """An e-mail address of at most 254 characters (RFC 5321), stripped; only its shape is checked."""
+    return StringConstraints(
+        strip_whitespace=True, min_length=min_length, max_length=254, pattern=EMAIL_PATTERN
     )
 
 
@@ -89,5 +103,3 @@ def _described(description: str, extra: JsonDict) -> FieldInfo:
 BLANK_IS_NONE: Final = AfterValidator(blank_to_none)
 Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN, max_length=64)]
 Carrier = Annotated[str, StringConstraints(pattern=CARRIER_PATTERN, max_length=32)]
-Phone = Annotated[str, StringConstraints(strip_whitespace=True, pattern=PHONE_PATTERN, max_length=32)]
-Email = Annotated[str, StringConstraints(strip_whitespace=True, pattern=EMAIL_PATTERN, max_length=254)]

@@ -58,19 +58,19 @@ class FieldError:
 
 
 class FieldErrors(ContractError):
-    """The data does not fit its model. `errors` has every wrong field; code and field are the first's."""
+    """The data does not fit its model. `errors` has every wrong field; code and field are the first one's.
+
+    `reason` says what is wrong with `field`, then names up to four more fields with their reasons.
+    """
 
     shown = 5
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         self.errors = tuple(errors)
         first = self.errors[0]
-        super().__init__(first.code, self._sentence(), first.field or None)
+        super().__init__(first.code, self._sentence(first), first.field or None)
 
-    def __str__(self) -> str:
-        return f"{self.code}: {self.reason}"
-
-    def _sentence(self) -> str:
+    def _sentence(self, first: FieldError) -> str:
+        said = [first.reason if first.field else str(first), *map(str, self.errors[1 : self.shown])]
         more = len(self.errors) - self.shown
-        tail = f"; and {more} more" if more > 0 else ""
-        return "; ".join(str(error) for error in self.errors[: self.shown]) + tail
+        return "; ".join(said) + (f"; and {more} more" if more > 0 else "")

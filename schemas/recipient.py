@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas import base
-from schemas.base import BLANK_IS_NONE, Email, Phone
+from schemas.base import BLANK_IS_NONE
 from schemas.country import CountryCode
 
 Line = Annotated[str, base.text(255, min_length=1)]
@@ -48,7 +48,7 @@ class Recipient(base.Contract):
         CountryCode, base.personal("Country, ISO 3166-1 alpha-2 in capitals.", "pd:Country")
     ]
     phone: Annotated[
-        Phone | None,
+        Annotated[str, base.phone(), BLANK_IS_NONE] | None,
         base.personal(
             "Phone number; goes to a carrier only where its rule allows it.",
             "pd:TelephoneNumber",
@@ -57,7 +57,7 @@ class Recipient(base.Contract):
         ),
     ] = None
     email: Annotated[
-        Email | None,
+        Annotated[str, base.email(), BLANK_IS_NONE] | None,
         base.personal(
             "E-mail address; goes to a carrier only where its rule allows it.",
             "pd:EmailAddress",
