@@ -1,1 +1,1 @@
-"""The Kafka topics of Lethe: declared once (`catalogue`), compared with a broker (`plan`), applied to it (`admin`)."""
+"""Lethe's Kafka topics: declared once (`catalogue`), compared with a broker (`plan`), applied (`admin`)."""

@@ -101,7 +101,7 @@ class Admin:
         new = [NewPartitions(change.topic, change.new) for change in changes]
         if new:
             futures = self._client.create_partitions(new, request_timeout=REQUEST_TIMEOUT_S)
-            # INVALID_PARTITIONS: someone grew it meanwhile; the wait afterwards fails if it is still too small.
+            # INVALID_PARTITIONS: someone grew it meanwhile; the wait fails if it is still too small.
             self._results(futures, "grow", KafkaError.INVALID_PARTITIONS)
 
     def _delete(self, changes: list[Delete]) -> None:
@@ -171,7 +171,7 @@ class Admin:
             KafkaError._AUTHENTICATION,
         }
         if error.code() in unreachable:
-            return f"cannot {action}: no broker answers at {self._bootstrap!r}; is it running, is the address right?"
+            return f"cannot {action}: no broker answers at {self._bootstrap!r}; is it running there?"
         if error.code() in refused:
             return (
                 f"cannot {action}: the broker refuses these credentials ({error.str()}); check user and ACLs"

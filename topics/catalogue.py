@@ -1,8 +1,9 @@
 """Every topic of Lethe, declared once.
 
-Two rules hold for all of them. The broker's clock stamps each record (`LogAppendTime`), so that lag in seconds
-and retention never depend on a producer's clock; the event's own time is `ce_time`. Where a topic carries
-personal data, its lifetime on disk is bounded: by retention, by compaction with a maximal lag, or by both.
+Two rules hold for all of them. The broker's clock stamps each record (`LogAppendTime`), so that lag in
+seconds and retention never depend on a producer's clock; the event's own time is `ce_time`. Where a topic
+carries personal data, its lifetime on disk is bounded: by retention, by compaction with a maximal lag, or by
+both.
 """
 
 import dataclasses
@@ -26,6 +27,9 @@ DEAD_LETTERS = "shipping.dead-letters"
 RELAY_POSITIONS = "relay.positions"
 TEMPLATES = (ORDERS, CARRIER_ADDRESSES, DEAD_LETTERS, RELAY_POSITIONS)
 
+# Written inside Kafka transactions only: control records lie between the data.
+TRANSACTIONAL = frozenset({CARRIER_ADDRESSES, DEAD_LETTERS})
+
 _CARRIER = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _CARRIER_ADDRESSES = re.compile(r"carrier\.[a-z][a-z0-9-]{0,31}\.addresses")
 
@@ -48,12 +52,14 @@ def carrier_addresses(prefix: str, carrier: str) -> str:
     return f"{prefix}carrier.{carrier}.addresses"
 
 
-def is_declared_shape(prefix: str, name: str) -> bool:
-    """True if `name` is one that Lethe would give a topic under `prefix`, declared now or not any more."""
+def template_of(prefix: str, name: str) -> str | None:
+    """The template of a topic that Lethe would call `name` under `prefix`, declared or not; else None."""
     if not name.startswith(prefix):
-        return False
+        return None
     rest = name.removeprefix(prefix)
-    return rest in TEMPLATES or _CARRIER_ADDRESSES.fullmatch(rest) is not None
+    if _CARRIER_ADDRESSES.fullmatch(rest):
+        return CARRIER_ADDRESSES
+    return rest if rest in TEMPLATES else None
 
 
 def catalogue(
@@ -125,8 +131,8 @@ def _carrier(prefix: str, carrier: str) -> Topic:
         personal_data="plaintext",
         produce=("shipping",),
         consume=(f"carrier.{carrier}",),
-        description=f"The addresses that {carrier} delivers to: the fields it needs, the latest per shipment.",
-        # A withdrawal stays as long as the address could have: a carrier that was away meets every one of them.
+        description=f"Where {carrier} delivers: the fields it needs, the latest per shipment.",
+        # A withdrawal stays as long as the address could have: a carrier that was away meets each of them.
         configs=_BROKER_CLOCK
         | _SHORT_SEGMENTS
         | {
@@ -134,7 +140,7 @@ def _carrier(prefix: str, carrier: str) -> Topic:
             "max.compaction.lag.ms": str(10 * MINUTE_MS),
             "min.cleanable.dirty.ratio": "0.1",
         },
-        transactional=True,
+        transactional=CARRIER_ADDRESSES in TRANSACTIONAL,
     )
 
 
@@ -151,9 +157,9 @@ def _dead_letters(prefix: str) -> Topic:
         personal_data="none",
         produce=("shipping",),
         consume=("operators",),
-        description="A notice for each parked event: where it is and why. The event itself stays sealed in PostgreSQL.",
+        description="Where each parked event is and why; the event itself stays sealed in PostgreSQL.",
         configs=dict(_BROKER_CLOCK),
-        transactional=True,
+        transactional=DEAD_LETTERS in TRANSACTIONAL,
     )
 
 
@@ -169,6 +175,6 @@ def _relay_positions(prefix: str) -> Topic:
         personal_data="none",
         produce=(),
         consume=("relay",),
-        description="Never holds a record: each relay shard commits its outbox position as an offset of one partition.",
+        description="Holds no record: each relay shard commits its position as an offset of one partition.",
         configs=dict(_BROKER_CLOCK),
     )

@@ -1,8 +1,8 @@
-"""What has to change on a broker so that it has the catalogue's topics. Pure: nothing is read or written here.
+"""What has to change on a broker so that it has the catalogue's topics. Pure: no broker is asked here.
 
-Nothing is deleted unless its exact name is asked for, partitions only ever grow, and only the settings that the
-catalogue declares are compared: what someone else set on a topic stays. A shared topic belongs to others and is
-never changed.
+Nothing is deleted unless its exact name is asked for, partitions only ever grow, and only the settings that
+the catalogue declares are compared: what someone else set on a topic stays. A shared topic belongs to others
+and is never changed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ Kind = Literal["create", "set_config", "grow_partitions", "delete", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Actual:
-    """A topic as the broker has it; `configs` are effective values, and may be empty for topics not declared."""
+    """A topic as the broker has it; `configs` are effective values, empty where they were not asked for."""
 
     name: str
     partitions: int
@@ -66,8 +66,9 @@ class GrowPartitions:
 
     def __str__(self) -> str:
         return (
-            f"~ grow {self.topic}: {self.old} -> {_partitions(self.new)}. Keys map to other partitions from then on: "
-            "order per key is not kept across this change, so stop the producers and let the consumers catch up first"
+            f"~ grow {self.topic}: {self.old} -> {_partitions(self.new)}. "
+            "Keys map to other partitions from then on: order per key is not kept across this change, "
+            "so stop the producers and let the consumers catch up first"
         )
 
 
@@ -104,10 +105,10 @@ def plan(
     prefix: str = "",
     delete: AbstractSet[str] = frozenset(),
 ) -> tuple[Change, ...]:
-    """Changes that turn `actual` into `desired`: creations, settings, growth, deletions, and then the warnings.
+    """Changes that turn `actual` into `desired`: creations, settings, growth, deletions, then notices.
 
-    `delete` holds exact names of topics under `prefix` that are not declared any more. ValueError for a name that
-    is declared, absent, or not one that Lethe would have given.
+    `delete` holds exact names of topics under `prefix` that are not declared any more. ValueError for a name
+    that is declared, absent, or not one that Lethe would have given.
     """
     wanted = {topic.name: topic for topic in desired}
     present = {topic.name: topic for topic in actual}
@@ -135,7 +136,7 @@ def to_json(change: Change) -> dict[str, object]:
 
 
 def readable(config: str, value: str) -> str:
-    """A setting's value for people: durations and sizes with their unit where they are whole, else unchanged."""
+    """A setting's value for people: whole durations and sizes with their unit, others unchanged."""
     if config.endswith(".ms"):
         units = {"d": DAY_MS, "h": HOUR_MS, "min": MINUTE_MS, "s": SECOND_MS}
     elif config.endswith(".bytes"):
@@ -156,8 +157,8 @@ def same_value(config: str, old: str | None, new: str) -> bool:
 
 
 def _ours(name: str, prefix: str) -> bool:
-    """With an empty prefix the whole cluster is "under" it: then only names that Lethe gives count as ours."""
-    return catalogue.is_declared_shape(prefix, name) or (prefix != "" and name.startswith(prefix))
+    """An empty prefix would claim the whole cluster: then only names that Lethe gives count as ours."""
+    return catalogue.template_of(prefix, name) is not None or (prefix != "" and name.startswith(prefix))
 
 
 def _missing(topic: Topic, present: Mapping[str, Actual]) -> list[Change]:
@@ -182,8 +183,8 @@ def _differences(topic: Topic, found: Actual) -> list[Change]:
     if found.partitions < topic.partitions:
         changes.append(GrowPartitions(topic.name, found.partitions, topic.partitions))
     elif found.partitions > topic.partitions:
-        text = f"has {_partitions(found.partitions)}, {topic.partitions} declared: Kafka cannot take partitions away"
-        changes.append(Notice(topic.name, text))
+        has = f"has {_partitions(found.partitions)}, {topic.partitions} declared"
+        changes.append(Notice(topic.name, f"{has}: Kafka cannot take partitions away"))
     return changes
 
 

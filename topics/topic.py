@@ -25,8 +25,8 @@ DAY_MS = 24 * HOUR_MS
 class TopicOverride(BaseModel):
     """What a deployment may set differently for one topic; whatever is None stays as declared.
 
-    `replication_factor` None leaves it to the broker's `default.replication.factor`. `configs` are Kafka topic
-    settings, added to the declared ones or replacing them.
+    `replication_factor` None leaves it to the broker's `default.replication.factor`. `configs` are Kafka
+    topic settings, added to the declared ones or replacing them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,8 +45,8 @@ class Topic:
     `name` is complete: prefix and carrier are filled in; `template` is the name as documentation writes it.
     `ownership`: `own` means that Lethe alone uses it and may trim and compact it; a `shared` topic belongs to
     others (the shop's bus) and Lethe neither creates nor changes it.
-    `transactional`: every record is written inside a Kafka transaction, so control records lie between the data.
-    `produce` and `consume` name principals; access rules are rendered from them.
+    `transactional`: every record is written inside a Kafka transaction, so control records lie between the
+    data. `produce` and `consume` name principals; access rules are rendered from them.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Topic:
 
     @property
     def all_configs(self) -> dict[str, str]:
-        """Every topic setting that Lethe declares, by its Kafka name; others are left as the broker has them."""
+        """Every setting that Lethe declares, by its Kafka name; others are left as the broker has them."""
         declared = {"cleanup.policy": self.cleanup, "retention.ms": str(self.retention_ms)}
         return declared | dict(self.configs)
 

@@ -35,8 +35,9 @@ async def read_lag(
 class LagReader:
     """Reads lag again and again over the same connections.
 
-    `connection` holds aiokafka's connection arguments (`bootstrap_servers`, `security_protocol`, …). It needs describe
-    rights on the groups and topics, and read rights on the topics only for `peek`. Errors are aiokafka's.
+    `connection` holds aiokafka's connection arguments (`bootstrap_servers`, `security_protocol`, …). It needs
+    describe rights on the groups and topics, and read rights on the topics only for `peek`. Errors are
+    aiokafka's.
     """
 
     def __init__(self, connection: Mapping[str, object], prefix: str) -> None:
@@ -69,8 +70,8 @@ class LagReader:
         """Lag of `groups` (None: of every group that commits on Lethe's topics under the prefix), sorted.
 
         A partition without a commit counts from the log's start if the group commits elsewhere on that topic.
-        `peek` looks at the first unread record where a short tail could be nothing but transaction markers; of what
-        is looked at only offset and timestamp are used.
+        `peek` looks at the first unread record where a short tail could be nothing but transaction markers;
+        of what is looked at only offset and timestamp are used.
         """
         names = sorted(set(groups)) if groups is not None else await self._groups()
         committed = {group: await self._committed(group) for group in names}
@@ -141,8 +142,8 @@ class LagReader:
                     del open_[tp]
 
     async def _stop(self) -> None:
-        # aiokafka's fetcher swallows a cancellation that arrives while it changes its assignment, and stop() then
-        # waits for ever; the time-out cancels it once more.
+        # aiokafka's fetcher swallows a cancellation that arrives while it changes its assignment, and stop()
+        # then waits for ever; the time-out cancels it once more.
         await asyncio.wait_for(self._consumer.stop(), STOP_TIMEOUT_S)
         await self._admin.close()
 

@@ -1,14 +1,15 @@
 """How far a group is behind, in seconds, found without reading a record.
 
-A broker tells the first offset whose timestamp is at or after a given time (ListOffsets, KIP-79). Asked a few times,
-it gives away the timestamp of the record that a group reads next, and that record's age is the lag. Nothing is kept
-between two readings and no payload is touched, so describe rights on the topic are enough.
+A broker tells the first offset whose timestamp is at or after a given time (ListOffsets, KIP-79). Asked a few
+times, it gives away the timestamp of the record that a group reads next, and that record's age is the lag.
+Nothing is kept between two readings and no payload is touched, so describe rights on the topic are enough.
 
 What it cannot see: the broker counts control records (the markers that end transactions) as records.
-On a topic written only inside transactions two facts help: the visible part of a partition ends in a marker, so a
-lag of one is no lag; and the record after the committed one is younger by a transaction's length at most, so its age
-is taken, lest a marker before a long pause pass for unread data. Where several producers end their transactions
-together, more than one marker can trail; only a look at the records tells (see `lag.LagReader.read`, `peek`).
+On a topic written only inside transactions two facts help: the visible part of a partition ends in a marker,
+so a lag of one is no lag; and the record after the committed one is younger by a transaction's length at
+most, so its age is taken, lest a marker before a long pause pass for unread data. Where several producers end
+their transactions together, more than one marker can trail; only a look at the records tells (see
+`lag.LagReader.read`, `peek`).
 """
 
 from dataclasses import dataclass, field
@@ -24,8 +25,8 @@ class PartitionLag:
     """One partition as one group sees it.
 
     `committed` is None where the group has committed nothing there yet: it counts from the log's start.
-    `end` is the last stable offset: what a read_committed consumer can reach. `lag` is in messages, control records
-    included; `lag_seconds` is the age of the oldest unread record, 0.0 when there is none.
+    `end` is the last stable offset: what a read_committed consumer can reach. `lag` is in messages, control
+    records included; `lag_seconds` is the age of the oldest unread record, 0.0 when there is none.
     """
 
     group: str
@@ -41,9 +42,9 @@ class PartitionLag:
 class AgeSearch:
     """Finds the timestamp of the first record at or after `target`; ask `probe_ms`, `answer`, until `done`.
 
-    Timestamps are taken to rise with offsets, as `LogAppendTime` has them. The result is never too young, and too
-    old by at most 1 % of the age or 20 ms, except where `target` itself was compacted away: then it is the age of
-    the record before.
+    Timestamps are taken to rise with offsets, as `LogAppendTime` has them. The result is never too young, and
+    too old by at most 1 % of the age or 20 ms, except where `target` itself was compacted away: then it is
+    the age of the record before.
     """
 
     target: int
@@ -61,7 +62,7 @@ class AgeSearch:
 
     @property
     def probe_ms(self) -> int:
-        """The time to ask the broker for: ever further back until a record before `target` shows, then bisecting."""
+        """The time to ask for: ever further back until a record before `target` shows, then bisecting."""
         if self._low_ms is None:
             return max(0, self.now_ms - self._step_ms)
         return (self._low_ms + self._high_ms + 1) // 2

@@ -1,4 +1,4 @@
-"""The plan against a real broker: applied once, a second time nothing, drift mended, nothing deleted untold."""
+"""The plan against a real broker: applied once, a second time nothing, drift mended, nothing deleted."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,8 +10,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its __init_
     ConfigEntry,
     ConfigResource,
 )
-from deploy.local.stack import Stack
 
+from deploy.local.stack import Stack
 from topics import catalogue, plan
 from topics.admin import Admin, TopicsError
 from topics.plan import Actual, Change, Create, Delete, GrowPartitions, Notice, SetConfig
@@ -22,9 +22,9 @@ class Cluster:
     """Lethe's topics under one prefix of a real broker."""
 
     def __init__(self, bootstrap: str, prefix: str) -> None:
-        self.connection = {"bootstrap.servers": bootstrap}
+        self.bootstrap = bootstrap
         self.prefix = prefix
-        self.admin = Admin(self.connection)
+        self.admin = Admin({"bootstrap.servers": bootstrap})
 
     def changes(self, *carriers: str, delete: str = "", **overrides: TopicOverride) -> tuple[Change, ...]:
         topics = catalogue.catalogue(self.prefix, carriers, overrides)
@@ -47,14 +47,14 @@ class Cluster:
         entry = ConfigEntry(config, value, incremental_operation=AlterConfigOpType.SET)
         resource = ConfigResource("topic", self.prefix + topic)
         resource.add_incremental_config(entry)
-        client = AdminClient(self.connection)
+        client = AdminClient({"bootstrap.servers": self.bootstrap})
         for future in client.incremental_alter_configs([resource]).values():
             future.result()
 
 
 @pytest.fixture
 def cluster(stack: Stack, prefix: str) -> Iterator[Cluster]:
-    found = Cluster(stack.kafka_bootstrap, prefix)
+    found = Cluster(stack.bootstrap, prefix)
     yield found
     found.admin.apply([Delete(prefix + name) for name in found.names()])
 
@@ -129,7 +129,7 @@ def test_nothing_is_deleted_untold(cluster: Cluster) -> None:
 
 
 def test_a_prefix_isolates(cluster: Cluster) -> None:
-    other = Cluster(cluster.connection["bootstrap.servers"], f"{cluster.prefix}b.")
+    other = Cluster(cluster.bootstrap, f"{cluster.prefix}b.")
     cluster.apply("ups")
     assert {type(change) for change in other.changes("ups")} == {Create}
     other.apply("ups")
@@ -139,7 +139,7 @@ def test_a_prefix_isolates(cluster: Cluster) -> None:
 
 def test_a_topic_is_ready_for_use_when_apply_returns(cluster: Cluster) -> None:
     cluster.apply("ups")
-    listed = AdminClient(cluster.connection).list_topics(timeout=10).topics
+    listed = AdminClient({"bootstrap.servers": cluster.bootstrap}).list_topics(timeout=10).topics
     partitions = [
         p
         for name, topic in listed.items()

@@ -1,4 +1,4 @@
-"""The catalogue as a whole: names that Kafka takes, personal data that does not stay, one reader per carrier."""
+"""The catalogue as a whole: names that Kafka takes, personal data that does not stay, one carrier a topic."""
 
 import dataclasses
 
@@ -38,7 +38,7 @@ def test_every_name_takes_the_prefix() -> None:
 
 def test_personal_data_has_a_bounded_life_on_disk(topic: Topic) -> None:
     if topic.personal_data == "none":
-        pytest.skip("nothing to bound")
+        return
     configs = topic.all_configs
     assert "delete" in configs["cleanup.policy"]
     assert 0 < int(configs["retention.ms"]) <= MAX_PLAINTEXT_MS
