@@ -2,12 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from deploy.local.stack import Stack
+from tests.support.endpoints import Endpoints
 from topics import catalogue, plan
 from topics.admin import Admin
 from topics.topic import TopicOverride
@@ -53,15 +52,14 @@ class Log:
 
 
 @pytest.fixture
-def log(stack: Stack, prefix: str) -> Iterator[Log]:
+def log(stack: Endpoints, prefix: str) -> Log:
     one = TopicOverride(partitions=1)
     topics = catalogue.catalogue(
         prefix, ["ups"], {"orders": TopicOverride(partitions=2), "carrier.ups.addresses": one}
     )
     admin = Admin({"bootstrap.servers": stack.bootstrap})
     admin.apply(plan.plan(topics, [], prefix))
-    yield Log(stack.bootstrap, prefix)
-    admin.apply([plan.Delete(topic.name) for topic in topics])
+    return Log(stack.bootstrap, prefix)
 
 
 async def test_a_group_that_has_read_all_is_not_behind(log: Log) -> None:

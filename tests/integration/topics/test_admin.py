@@ -1,7 +1,7 @@
 """The plan against a real broker: applied once, a second time nothing, drift mended, nothing deleted."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its __init__ has no __all__
@@ -11,7 +11,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its __init_
     ConfigResource,
 )
 
-from deploy.local.stack import Stack
+from tests.support.endpoints import Endpoints
 from topics import catalogue, plan
 from topics.admin import Admin, TopicsError
 from topics.plan import Actual, Change, Create, Delete, GrowPartitions, Notice, SetConfig
@@ -53,10 +53,8 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(stack: Stack, prefix: str) -> Iterator[Cluster]:
-    found = Cluster(stack.bootstrap, prefix)
-    yield found
-    found.admin.apply([Delete(prefix + name) for name in found.names()])
+def cluster(stack: Endpoints, prefix: str) -> Cluster:
+    return Cluster(stack.bootstrap, prefix)
 
 
 def test_creates_the_catalogue_and_then_has_nothing_to_do(cluster: Cluster) -> None:
