@@ -1,0 +1,252 @@
+"""The bar: the guarantees of Lethe's main path in one file, on aiokafka and asyncpg, with no framework.
+
+A batch's position, dedupe keys, data keys, sealed shipments, disclosures and sealed outbox commit in one database
+transaction; its records are then published from memory in one Kafka transaction with their source offsets. Three
+stages overlap: reading and validating batch n+2, the database's work on n+1, publishing n.
+
+What it leaves out: recovery (the outbox is written, never read), rebalances (it is given its partitions), refusals,
+screening, rules of carriers and countries, later events of an order, metrics.
+"""
+
+import asyncio
+import hmac
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+import uvloop
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from bench import clock, task
+from bench.contenders import common
+from schemas.order import OrderPlaced
+
+_SQL = common.queries("raw_loop")
+_TIDY_INTERVAL_S = 1.0
+_SHIPMENTS = (
+    "shipment_id",
+    "subject_id",
+    "carrier",
+    "state",
+    "contact_consent",
+    "recipient",
+    "placed_at",
+)
+_DISCLOSURES = (
+    "subject_id",
+    "shipment_id",
+    "recipient",
+    "fields",
+    "purpose",
+    "legal_basis",
+    "disclosed_at",
+)
+_FIELDS = ["name", "lines", "city", "postal_code", "country"]
+_dump = OrderPlaced.model_fields["ship_to"].annotation.__pydantic_serializer__.to_json  # type: ignore[union-attr]  # it is the model Recipient
+
+
+class Keys(NamedTuple):
+    """The key-encryption key and the keys of the look-up hashes."""
+
+    wrap: AESGCM
+    reference: bytes
+    event: bytes
+
+
+class Order(NamedTuple):
+    """A validated event, ready for the database."""
+
+    partition: int
+    event_key: UUID
+    reference_hash: bytes
+    data: OrderPlaced
+
+
+class Parsed(NamedTuple):
+    """A batch that was read."""
+
+    orders: list[Order]
+    starts: dict[TopicPartition, int]
+    offsets: dict[TopicPartition, int]
+
+
+class Committed(NamedTuple):
+    """A batch that the database holds."""
+
+    outputs: list[common.Output]
+    offsets: dict[TopicPartition, int]
+
+
+def load_keys(directory: Path) -> Keys:
+    """The same keyring as Lethe's."""
+
+    def read(name: str) -> bytes:
+        return bytes.fromhex((directory / name).read_text().strip())
+
+    return Keys(AESGCM(read("epochs/1.key")), read("lookup/subject-reference.key"), read("lookup/event.key"))
+
+
+class Loop:
+    """Three stages joined by queues of one batch."""
+
+    def __init__(self, todo: task.Task, pool: asyncpg.Pool) -> None:
+        self._todo = todo
+        self._pool = pool
+        self._keys = load_keys(todo.keyring_dir)
+        self._parsed: asyncio.Queue[Parsed] = asyncio.Queue(1)
+        self._committed: asyncio.Queue[Committed] = asyncio.Queue(1)
+
+    async def read(self, consumer: AIOKafkaConsumer) -> None:
+        """Stage 1: fetch and validate."""
+        next_offsets: dict[TopicPartition, int] = {}
+        hash_ = hmac.digest
+        while True:
+            fetched = await consumer.getmany(timeout_ms=200, max_records=self._todo.batch_records)
+            if not fetched:
+                continue
+            orders = []
+            for partition, records in fetched.items():
+                for record in records:
+                    name = common.event_name(record.headers)
+                    key = UUID(bytes=hash_(self._keys.event, name, "sha256")[:16])
+                    reference = hash_(self._keys.reference, record.key, "sha256")
+                    orders.append(Order(partition.partition, key, reference, common.read_order(record.value)))
+            starts = {partition: next_offsets.get(partition, 0) for partition in fetched}
+            offsets = common.offsets_after(fetched)
+            next_offsets.update(offsets)
+            await self._parsed.put(Parsed(orders, starts, offsets))
+
+    async def apply(self) -> None:
+        """Stage 2: one database transaction per batch."""
+        while True:
+            batch = await self._parsed.get()
+            async with self._pool.acquire() as connection, connection.transaction():
+                outputs = await self._store(connection, batch)
+            await self._committed.put(Committed(outputs, batch.offsets))
+
+    async def publish(self, producer: AIOKafkaProducer) -> None:
+        """Stage 3: one Kafka transaction per batch, with the source offsets."""
+        tidied_s = time.monotonic()
+        while True:
+            outputs, offsets = await self._committed.get()
+            await producer.begin_transaction()
+            futures = await common.send_batches(producer, outputs)
+            await asyncio.gather(producer.send_offsets_to_transaction(offsets, self._todo.group), *futures)
+            await producer.commit_transaction()
+            if time.monotonic() - tidied_s > _TIDY_INTERVAL_S:
+                tidied_s = time.monotonic()
+                partitions = [partition.partition for partition in offsets]
+                await self._pool.execute(_SQL["tidy"], partitions, list(offsets.values()))
+
+    async def _store(self, connection: Any, batch: Parsed) -> list[common.Output]:
+        orders = batch.orders
+        partitions = [partition.partition for partition in batch.offsets]
+        moved = await connection.fetch(
+            _SQL["advance"],
+            self._todo.source,
+            partitions,
+            list(batch.starts.values()),
+            list(batch.offsets.values()),
+        )
+        if len(moved) != len(partitions):
+            raise RuntimeError("another process has moved the position")
+        rows = await connection.fetch(_SQL["claim"], [order.event_key for order in orders])
+        fresh = {row[0] for row in rows}
+        subjects = await self._hold(connection, {order.reference_hash for order in orders})
+        return await self._write(connection, batch, fresh, subjects)
+
+    async def _hold(self, connection: Any, hashes: set[bytes]) -> dict[bytes, tuple[int, AESGCM]]:
+        """The subjects' numbers and data keys, locked against a fence; created where new."""
+        wrap = self._keys.wrap
+        subjects = {
+            hash_: (subject_id, AESGCM(wrap.decrypt(key[:12], key[12:], hash_)))
+            for subject_id, hash_, key in await connection.fetch(_SQL["hold"], list(hashes))
+        }
+        missing = sorted(hashes - subjects.keys())
+        if missing:
+            fresh = {hash_: os.urandom(32) for hash_ in missing}
+            wrapped = []
+            for hash_, key in fresh.items():
+                nonce = os.urandom(12)
+                wrapped.append(nonce + wrap.encrypt(nonce, key, hash_))
+            for subject_id, hash_ in await connection.fetch(_SQL["add_subjects"], missing, wrapped):
+                subjects[hash_] = (subject_id, AESGCM(fresh[hash_]))
+        return subjects
+
+    async def _write(
+        self,
+        connection: Any,
+        batch: Parsed,
+        fresh: set[Any],
+        subjects: dict[bytes, tuple[int, AESGCM]],
+    ) -> list[common.Output]:
+        now, time_ = datetime.now(UTC), common.now_rfc3339()
+        shipments, disclosures, outputs = [], [], []
+        owed: dict[int, list[tuple[int, str, str, bytes]]] = {}
+        random = os.urandom
+        for partition, event_key, reference_hash, order in batch.orders:
+            if event_key not in fresh:
+                continue
+            fresh.discard(event_key)
+            subject_id, key = subjects[reference_hash]
+            order_id, carrier = order.order_id, order.carrier
+            aad, nonce = order_id.encode(), random(12)
+            sealed = nonce + key.encrypt(nonce, _dump(order.ship_to), b"shipments" + aad)
+            shipments.append((order_id, subject_id, carrier, "assigned", order.contact_consent, sealed, now))
+            disclosures.append(
+                (subject_id, order_id, carrier, _FIELDS, "dpv:DeliveryOfGoods", "eu-gdpr:A6-1-b", now)
+            )
+            value, nonce = common.address(order), random(12)
+            topic = self._todo.outputs[carrier]
+            owed.setdefault(partition, []).append(
+                (subject_id, topic, order_id, nonce + key.encrypt(nonce, value, b"outbox" + aad))
+            )
+            outputs.append((topic, aad, value, common.address_headers(order_id, time_)))
+        await connection.copy_records_to_table("shipments", records=shipments, columns=_SHIPMENTS)
+        await connection.copy_records_to_table("disclosures", records=disclosures, columns=_DISCLOSURES)
+        for start, offset in batch.starts.items():
+            if start.partition in owed:
+                columns = [list(column) for column in zip(*owed[start.partition], strict=True)]
+                await connection.execute(_SQL["add_outbox"], start.partition, offset, *columns)
+        return outputs
+
+
+async def run(todo: task.Task) -> None:
+    """Create the tables, take all partitions, work until ended."""
+    pool = await common.connect(todo.dsn)
+    await pool.execute(_SQL["create"])
+    partitions = [TopicPartition(todo.source, number) for number in range(todo.source_partitions)]
+    for partition in partitions:
+        await pool.execute(_SQL["start"], partition.topic, partition.partition)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=todo.bootstrap,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=4 << 20,
+        fetch_max_wait_ms=100,
+    )
+    producer = AIOKafkaProducer(
+        bootstrap_servers=todo.bootstrap,
+        transactional_id=todo.group,
+        acks="all",
+        linger_ms=0,
+        max_batch_size=1 << 20,
+    )
+    await producer.start()
+    await consumer.start()
+    consumer.assign(partitions)
+    for partition in partitions:
+        consumer.seek(partition, 0)
+    loop = Loop(todo, pool)
+    await asyncio.gather(loop.read(consumer), loop.apply(), loop.publish(producer))
+
+
+if __name__ == "__main__":
+    given = task.read()
+    clock.start_on_first_records(given.started_file)
+    uvloop.run(run(given))

@@ -1,0 +1,68 @@
+-- name: create
+create table positions (
+    topic text not null, partition integer not null, next_offset bigint not null, primary key (topic, partition)
+);
+create table events_seen (event_key uuid primary key);
+create table subjects (
+    subject_id bigint generated always as identity primary key,
+    reference_hash bytea not null unique,
+    wrapped_key bytea not null,
+    fenced boolean not null default false
+);
+create table shipments (
+    shipment_id text primary key,
+    subject_id bigint not null,
+    carrier text not null,
+    state text not null,
+    contact_consent boolean not null,
+    recipient bytea not null,
+    placed_at timestamptz not null
+);
+create index on shipments (subject_id);
+create table disclosures (
+    subject_id bigint not null,
+    shipment_id text not null,
+    recipient text not null,
+    fields text[] not null,
+    purpose text not null,
+    legal_basis text not null,
+    disclosed_at timestamptz not null,
+    primary key (subject_id, shipment_id)
+);
+create table outbox (
+    partition integer not null,
+    position bigint not null,
+    subject_ids bigint[] not null,
+    topics text[] not null,
+    keys text[] not null,
+    sealed bytea[] not null,
+    primary key (partition, position)
+);
+alter table outbox alter column sealed set storage external;
+
+-- name: start
+insert into positions (topic, partition, next_offset) values ($1, $2, 0) on conflict do nothing
+
+-- name: advance
+update positions as stored set next_offset = moved.next_offset
+from unnest($2::integer[], $3::bigint[], $4::bigint[]) as moved (partition, expected_offset, next_offset)
+where stored.topic = $1 and stored.partition = moved.partition and stored.next_offset = moved.expected_offset
+returning stored.partition
+
+-- name: claim
+insert into events_seen (event_key) select unnest($1::uuid[]) on conflict do nothing returning event_key
+
+-- name: hold
+select subject_id, reference_hash, wrapped_key from subjects
+where reference_hash = any($1::bytea[]) and not fenced for share
+
+-- name: add_subjects
+insert into subjects (reference_hash, wrapped_key) select * from unnest($1::bytea[], $2::bytea[])
+returning subject_id, reference_hash
+
+-- name: add_outbox
+insert into outbox (partition, position, subject_ids, topics, keys, sealed) values ($1, $2, $3, $4, $5, $6)
+
+-- name: tidy
+delete from outbox using unnest($1::integer[], $2::bigint[]) as published (partition, next_offset)
+where outbox.partition = published.partition and outbox.position < published.next_offset
