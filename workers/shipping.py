@@ -13,7 +13,7 @@ from typing import cast
 import orjson
 
 from schemas.recipient import Recipient
-from workers.db import sql
+from workers.db import literals, sql
 from workers.domain import projection, shipping
 from workers.domain.carriers import Carrier
 from workers.domain.shipping import Notice, OrderEvent, Shipment, ShipmentState
@@ -28,17 +28,14 @@ NAME = "shipping"
 TOPIC = "orders"
 
 _QUERIES = sql.queries("shipments")
-_PURPOSE = "dpv:DeliveryOfGoods"
 _CONTRACT = "eu-gdpr:A6-1-b"
 _CONTRACT_AND_CONSENT = "eu-gdpr:A6-1-b eu-gdpr:A6-1-a"
 _CONTACT_FIELDS = frozenset(("phone", "email"))
 _SHIPMENT_COLUMNS = (
     "shipment_id", "subject_id", "carrier", "state", "revision", "contact_consent", "recipient", "placed_at",
-    "changed_at",
 )  # fmt: skip
 _DISCLOSURE_COLUMNS = (
-    "subject_id", "shipment_id", "revision", "recipient_kind", "recipient", "action", "fields", "purpose",
-    "legal_basis", "disclosed_at",
+    "subject_id", "shipment_id", "revision", "recipient", "action", "fields", "legal_basis",
 )  # fmt: skip
 
 
@@ -58,8 +55,8 @@ class ShippingUnit:
     async def load(self, connection: Connection, events: Sequence[tuple[Event, Subject]]) -> None:
         """Read the shipments that these events are about, locked until the commit."""
         subjects = {subject.subject_id: subject for _, subject in events}
-        wanted = list({_order(event).order_id for event, _ in events})
-        for row in await connection.fetch(_QUERIES["load"], wanted):
+        wanted = {_order(event).order_id for event, _ in events}
+        for row in await connection.fetch(_QUERIES["load"], literals.array(wanted)):
             shipment_id: str = row["shipment_id"]
             self._sealed[shipment_id] = row["recipient"]
             self._shipments[shipment_id] = Shipment(
@@ -90,7 +87,7 @@ class ShippingUnit:
     async def store(self, connection: Connection, now: datetime) -> None:
         """Write new and changed shipments, and what was disclosed."""
         if self._new:
-            rows = [self._row(self._shipments[shipment_id], now) for shipment_id in self._new]
+            rows = [self._row(self._shipments[shipment_id]) for shipment_id in self._new]
             await connection.copy_records_to_table("shipments", records=rows, columns=_SHIPMENT_COLUMNS)
         changed = [self._shipments[shipment_id] for shipment_id in self._changed - self._new]
         if changed:
@@ -105,13 +102,13 @@ class ShippingUnit:
                 now,
             )
         if self._notices:
-            ledger = [_disclosure(subject_id, notice, now) for subject_id, notice in self._notices]
+            ledger = [_disclosure(subject_id, notice) for subject_id, notice in self._notices]
             await connection.copy_records_to_table("disclosures", records=ledger, columns=_DISCLOSURE_COLUMNS)
 
-    def _row(self, shipment: Shipment, now: datetime) -> tuple[object, ...]:
+    def _row(self, shipment: Shipment) -> tuple[object, ...]:
         return (
             shipment.shipment_id, shipment.subject_id, shipment.carrier, shipment.state, shipment.revision,
-            shipment.contact_consent, self._sealed[shipment.shipment_id], shipment.placed_at, now,
+            shipment.contact_consent, self._sealed[shipment.shipment_id], shipment.placed_at,
         )  # fmt: skip
 
     def _message(self, notice: Notice, subject: Subject) -> Message:
@@ -146,12 +143,11 @@ def _body(notice: Notice) -> bytes:
     )
 
 
-def _disclosure(subject_id: int, notice: Notice, now: datetime) -> tuple[object, ...]:
+def _disclosure(subject_id: int, notice: Notice) -> tuple[object, ...]:
     fields = projection.fields_of(notice.address) if notice.address is not None else ()
     basis = _CONTRACT if _CONTACT_FIELDS.isdisjoint(fields) else _CONTRACT_AND_CONSENT
     return (
-        subject_id, notice.shipment_id, notice.revision, "carrier", notice.carrier, notice.action, fields, _PURPOSE,
-        basis, now,
+        subject_id, notice.shipment_id, notice.revision, notice.carrier, notice.action, " ".join(fields), basis,
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import NamedTuple
-from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -19,7 +18,7 @@ class Event(NamedTuple):
     """A record that passed admission."""
 
     record: Record
-    event_key: UUID
+    event_key: bytes
     event_type: str
     occurred_at: datetime
     reference_hash: bytes
@@ -31,7 +30,7 @@ class Rejected(NamedTuple):
 
     record: Record
     refusal: Refused
-    event_key: UUID | None
+    event_key: bytes | None
     event_type: str | None
     reference_hash: bytes | None
 
@@ -92,10 +91,10 @@ class Admission:
             event.time, now, self._settings.event_max_future_s, self._settings.event_max_age_s
         )
 
-    def _event_key(self, event: envelope.CloudEvent) -> UUID:
-        """Names an event for dedupe: a keyed hash, since an upstream may have put anything into its ids."""
+    def _event_key(self, event: envelope.CloudEvent) -> bytes:
+        """Names an event for dedupe: a keyed hash of 16 bytes, since an upstream may have put anything into its ids."""
         named = b"\0".join((self._group, event.source.encode(), event.id.encode()))
-        return UUID(bytes=self._keyring.lookup_hash("event", named)[:16])
+        return self._keyring.lookup_hash("event", named)
 
 
 def _known_type(event_type: str) -> str | None:

@@ -12,13 +12,12 @@ import asyncpg
 from aiokafka import TopicPartition
 
 from workers.clock import Clock
-from workers.db import sql
+from workers.db import literals, sql
 from workers.engine import crashpoints, database, outbox, retry
-from workers.engine.admission import Admission, Event, Rejected
+from workers.engine.admission import Event, Rejected
 from workers.engine.database import Connection
 from workers.engine.outbox import Message
 from workers.engine.parking import ParkingGuard, ParkingLot
-from workers.engine.records import Batch, Record, Slice
 from workers.engine.unit import UnitOfWork
 from workers.errors import PartitionLost, RefusalCode, Refused
 from workers.log import logger
@@ -29,6 +28,43 @@ from workers.vault.subjects import Subject, SubjectVault
 _POSITIONS = sql.queries("positions")
 _EVENTS = sql.queries("events")
 _LOG = logger(__name__)
+
+
+class Slice(NamedTuple):
+    """Consecutive records of one partition, admitted or rejected.
+
+    `expected_offset` is the stored position that must be in force when the slice is applied, `next_offset` the one
+    that replaces it. Offsets between them that no record has are control records or were compacted away.
+    """
+
+    partition: TopicPartition
+    admitted: Sequence[Event | Rejected]
+    expected_offset: int
+    next_offset: int
+
+
+class Batch(NamedTuple):
+    """The slices of one poll, applied together."""
+
+    slices: tuple[Slice, ...]
+
+    @property
+    def record_count(self) -> int:
+        """How many records there are in all slices."""
+        return sum(len(slice_.admitted) for slice_ in self.slices)
+
+    def halves(self) -> "tuple[Batch, Batch]":
+        """The same records as two batches to be applied one after the other. Needs two records at least."""
+        if len(self.slices) > 1:
+            middle = len(self.slices) // 2
+            return Batch(self.slices[:middle]), Batch(self.slices[middle:])
+        only = self.slices[0]
+        middle = len(only.admitted) // 2
+        cut = only.admitted[middle].record.offset
+        return (
+            Batch((only._replace(admitted=only.admitted[:middle], next_offset=cut),)),
+            Batch((only._replace(admitted=only.admitted[middle:], expected_offset=cut),)),
+        )
 
 
 class Owed(NamedTuple):
@@ -58,7 +94,6 @@ class BatchTransaction:
         self,
         pool: asyncpg.Pool,
         vault: SubjectVault,
-        admission: Admission,
         lot: ParkingLot,
         unit_of_work: Callable[[], UnitOfWork],
         consumer_group: str,
@@ -68,7 +103,6 @@ class BatchTransaction:
     ) -> None:
         self._pool = pool
         self._vault = vault
-        self._admission = admission
         self._lot = lot
         self._unit_of_work = unit_of_work
         self._group = consumer_group
@@ -118,7 +152,9 @@ class BatchTransaction:
 
     async def _apply_once(self, batch: Batch, doomed: bool, owed: list[Owed]) -> list[Owed]:
         now = self._clock()
-        admitted = [self._admit(record, doomed, now) for slice_ in batch.slices for record in slice_.records]
+        admitted = [one for slice_ in batch.slices for one in slice_.admitted]
+        if doomed:
+            admitted = [_refused_by_database(one) for one in admitted]
         async with self._pool.acquire() as connection:
             transaction = connection.transaction()
             await transaction.start()
@@ -138,16 +174,6 @@ class BatchTransaction:
         self._count(batch, outcome)
         return owed
 
-    def _admit(self, record: Record, doomed: bool, now: datetime) -> Event | Rejected:
-        event = self._admission.admit(record, now)
-        if doomed and isinstance(event, Event):
-            refusal = Refused(
-                RefusalCode.DATABASE_REFUSED,
-                "the database refuses what this event would store; a developer must look at it, then replay it",
-            )
-            return Rejected(record, refusal, event.event_key, event.event_type, event.reference_hash)
-        return event
-
     async def _advance(self, connection: Connection, slices: Sequence[Slice]) -> None:
         moved = await connection.fetch(
             _POSITIONS["advance"],
@@ -165,23 +191,32 @@ class BatchTransaction:
     ) -> Outcome:
         """Dedupe, decide and store the state in the caller's transaction; what is emitted or refused is returned."""
         events = [event for event in admitted if isinstance(event, Event)]
-        fresh = {
-            row["event_key"]
-            for row in await connection.fetch(_EVENTS["claim"], [event.event_key for event in events])
-        }
-        first_seen = [event for event in events if event.event_key in fresh]
+        seen = await self._claim(connection, events)
+        first_seen = [event for event in events if event.event_key not in seen]
         subjects = await self._vault.hold(connection, [event.reference_hash for event in first_seen])
         unit = self._unit_of_work()
         await unit.load(connection, [(event, subjects[event.reference_hash]) for event in first_seen])
-        outcome = _handle_all(admitted, fresh, subjects, unit)
+        outcome = _handle_all(admitted, seen, subjects, unit)
         await unit.store(connection, now)
         return outcome
+
+    async def _claim(self, connection: Connection, events: Sequence[Event]) -> set[bytes]:
+        """Mark events as seen; returns the keys of those that had been seen before."""
+        if not events:
+            return set()
+        keys = literals.array([event.event_key.hex() for event in events])
+        return {bytes.fromhex(row[0]) for row in await connection.fetch(_EVENTS["claim"], keys)}
+
+    async def release(self, connection: Connection, outcome: Outcome) -> None:
+        """Forget that refused events were seen: a replay or a corrected repetition must have its effect."""
+        keys = literals.array([event.event_key.hex() for event in outcome.released])
+        await connection.execute(_EVENTS["release"], keys)
 
     async def _write_down(
         self, connection: Connection, batch: Batch, outcome: Outcome, now: datetime
     ) -> None:
         if outcome.released:
-            await connection.execute(_EVENTS["release"], [event.event_key for event in outcome.released])
+            await self.release(connection, outcome)
         if outcome.rejected:
             for one in outcome.rejected:
                 partition = TopicPartition(one.record.topic, one.record.partition)
@@ -218,10 +253,20 @@ class BatchTransaction:
 
     def _count(self, batch: Batch, outcome: Outcome) -> None:
         for slice_ in batch.slices:
-            self._metrics.records.labels(self._group, slice_.partition.topic).inc(len(slice_.records))
+            self._metrics.records.labels(self._group, slice_.partition.topic).inc(len(slice_.admitted))
         self._metrics.duplicates.labels(self._group).inc(outcome.duplicates)
         for one in outcome.rejected:
             self._metrics.refusals.labels(self._group, one.refusal.code).inc()
+
+
+def _refused_by_database(one: Event | Rejected) -> Rejected:
+    if isinstance(one, Rejected):
+        return one
+    refusal = Refused(
+        RefusalCode.DATABASE_REFUSED,
+        "the database refuses what this event would store; a developer must look at it, then replay it",
+    )
+    return Rejected(one.record, refusal, one.event_key, one.event_type, one.reference_hash)
 
 
 def lane_name(consumer_group: str, partition: TopicPartition) -> str:
@@ -231,7 +276,7 @@ def lane_name(consumer_group: str, partition: TopicPartition) -> str:
 
 def _handle_all(
     admitted: Sequence[Event | Rejected],
-    fresh: set[object],
+    seen: set[bytes],
     subjects: Mapping[bytes, Subject],
     unit: UnitOfWork,
 ) -> Outcome:
@@ -243,10 +288,10 @@ def _handle_all(
             outcome.rejected.append(one)
             outcome.verdicts.append(one.refusal.code)
             continue
-        if one.event_key not in fresh:
+        if one.event_key in seen:
             duplicates += 1
             continue
-        fresh.discard(one.event_key)
+        seen.add(one.event_key)
         try:
             messages = _handle(one, subjects[one.reference_hash], unit)
         except Refused as refusal:
@@ -274,7 +319,7 @@ def _handle(event: Event, subject: Subject, unit: UnitOfWork) -> list[Message]:
         return unit.handle(event, subject)
     except Refused:
         raise
-    except Exception as error:  # noqa: BLE001  (a fault of ours costs one event, not the pipeline)
+    except Exception as error:
         raise Refused(
             RefusalCode.INTERNAL_ERROR,
             f"a fault in Lethe ({type(error).__name__}); the event is kept sealed: report it, then replay it",

@@ -44,5 +44,5 @@ class Exit:
             await work
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001  (nothing may go on after it)
+        except BaseException as error:
             self.now(error)

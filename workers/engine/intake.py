@@ -16,12 +16,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
-from workers.clock import monotonic_s
+from workers.clock import Clock, monotonic_s
 from workers.engine import watchdog
-from workers.engine.batch import BatchTransaction
+from workers.engine.admission import Admission, Event, Rejected
+from workers.engine.batch import Batch, BatchTransaction, Slice
 from workers.engine.exit import Exit
 from workers.engine.lane import Lane
-from workers.engine.records import Batch, Record, Slice
+from workers.engine.records import Record
 from workers.engine.watchdog import Progress
 from workers.errors import PartitionLost
 from workers.log import logger
@@ -32,6 +33,7 @@ from workers.vault.subjects import SubjectVault
 _LOG = logger(__name__)
 _POLL_MS = 200
 _DRAIN_STEP_S = 0.01
+_PORTION = 50
 _FETCH_SIZE_BYTES = 4 << 20
 
 
@@ -57,11 +59,13 @@ class Intake(mode.Service):
         topic: str,
         consumer_group: str,
         channel: Channel,
+        admission: Admission,
         transaction: BatchTransaction,
         pool: asyncpg.Pool,
         vault: SubjectVault,
         settings: Settings,
         metrics: Metrics,
+        clock: Clock,
         exit_: Exit,
     ) -> None:
         super().__init__()
@@ -71,11 +75,13 @@ class Intake(mode.Service):
         self.polled_s = monotonic_s()
         self.joined = False
         self._channel = channel
+        self._admission = admission
         self._transaction = transaction
         self._pool = pool
         self._vault = vault
         self._settings = settings
         self._metrics = metrics
+        self._clock = clock
         self._exit = exit_
         self._lane_tasks: dict[TopicPartition, asyncio.Task[None]] = {}
         self._consumer: AIOKafkaConsumer | None = None
@@ -198,15 +204,25 @@ class Intake(mode.Service):
         if not open_partitions:
             await asyncio.sleep(_DRAIN_STEP_S)
             return
-        fetched = await self._fetch(open_partitions)
-        slices = tuple(
-            slice_ for partition, records in fetched.items() if (slice_ := self._slice(partition, records))
-        )
-        if slices:
-            lanes = tuple(self.lanes[slice_.partition] for slice_ in slices)
-            for lane, slice_ in zip(lanes, slices, strict=True):
-                lane.in_hand.append(slice_.records[0].timestamp)
-            await self._channel.put(Delivery(Batch(slices), lanes))
+        read = [
+            claimed
+            for partition, records in (await self._fetch(open_partitions)).items()
+            if (claimed := self._claim(partition, records))
+        ]
+        if read:
+            slices = [
+                Slice(lane.partition, await self._admit(records), expected, records[-1].offset + 1)
+                for lane, records, expected in read
+            ]
+            await self._channel.put(Delivery(Batch(tuple(slices)), tuple(lane for lane, _, _ in read)))
+
+    async def _admit(self, records: Sequence[Record]) -> list[Event | Rejected]:
+        """Check records in small portions: the batch before is in the database meanwhile, and goes first."""
+        now, admitted = self._clock(), list[Event | Rejected]()
+        for start in range(0, len(records), _PORTION):
+            admitted += [self._admission.admit(record, now) for record in records[start : start + _PORTION]]
+            await asyncio.sleep(0)
+        return admitted
 
     async def _fetch(self, partitions: list[TopicPartition]) -> dict[TopicPartition, list[Record]]:
         try:
@@ -221,8 +237,10 @@ class Intake(mode.Service):
             await self._read_again([lane for p in error.args[0] if (lane := self.lanes.get(p))])
             return {}
 
-    def _slice(self, partition: TopicPartition, records: list[Record]) -> Slice | None:
-        """The records from the lane's position on. What a fetch from before a seek brought is left out."""
+    def _claim(
+        self, partition: TopicPartition, records: list[Record]
+    ) -> tuple[Lane, list[Record], int] | None:
+        """The records from the lane's position on, which moves behind them; what was read before a seek is left out."""
         lane = self.lanes.get(partition)
         if lane is None or not lane.readable or lane.next_offset is None:
             return None
@@ -231,7 +249,8 @@ class Intake(mode.Service):
         if not fresh:
             return None
         lane.next_offset = fresh[-1].offset + 1
-        return Slice(partition, fresh, expected, lane.next_offset)
+        lane.in_hand.append(fresh[0].timestamp)
+        return lane, fresh, expected
 
     async def _read_again(self, lanes: Sequence[Lane]) -> None:
         """Open the lanes anew: they seek to the stored position. Waits a little, in case we are the zombie."""

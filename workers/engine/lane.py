@@ -6,7 +6,7 @@ unanswered publication) it first publishes the rows between the two. Every failu
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 
 import asyncpg
@@ -105,7 +105,7 @@ class Lane:
     async def _open_persistently(self, consumer: AIOKafkaConsumer) -> None:
         async for attempt in retry.attempts(self._settings):
             if self.closed:
-                return
+                return None
             try:
                 return await self._open(consumer)
             except _FAILURES as error:
@@ -215,8 +215,8 @@ class Lane:
         crashpoints.reach("lane.after_kafka_commit")
         self._published, self._tidy_due = position, True
         self._metrics.publish_seconds.labels(self._group).observe(monotonic_s() - started_s)
-        for record in records:
-            self._metrics.published.labels(self._group, record.topic).inc()
+        for topic, count in Counter(record.topic for record in records).items():
+            self._metrics.published.labels(self._group, topic).inc(count)
 
     async def _tidy(self) -> None:
         """Delete the outbox rows that were published."""

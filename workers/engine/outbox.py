@@ -1,26 +1,29 @@
 """The outbox: what a committed batch still owes to Kafka, sealed.
 
-A batch's records for one lane are one row of arrays. A value is sealed under its subject's data key, so a row of a
+A batch's records for one lane are one row. A value is sealed under its subject's data key, so a row of a
 shredded subject can no longer be published by anyone; records about nobody (`subject` None) hold no personal data
 and are kept as they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
+import msgpack
 
 from schemas import envelope
-from workers.db import sql
+from workers.db import literals, sql
 from workers.engine.database import Connection
 from workers.vault import sealing
 from workers.vault.subjects import Subject, SubjectVault
 
 _QUERIES = sql.queries("outbox")
-_NOBODY = 0
+_NOBODY = "0"
 _READ_ROWS = 20
-SOURCE = b"lethe"
+_SPEC_VERSION = ("ce_specversion", b"1.0")
+_SOURCE = ("ce_source", b"lethe")
+_CONTENT_TYPE = ("content-type", envelope.JSON_CONTENT_TYPE)
 
 
 class Message(NamedTuple):
@@ -75,20 +78,22 @@ async def add(
     messages: Sequence[Message],
 ) -> None:
     """Store a batch's messages, sealed, in the caller's transaction."""
-    await connection.execute(
-        _QUERIES["add"],
-        lane,
-        position,
-        next_position,
-        occurred_at,
-        [message.subject.subject_id if message.subject else _NOBODY for message in messages],
-        [message.topic for message in messages],
-        [message.key for message in messages],
-        [message.event_type for message in messages],
-        [message.event_id for message in messages],
-        [message.reason for message in messages],
-        [_seal(message) for message in messages],
+    records = [
+        (
+            message.topic,
+            message.key,
+            message.event_type,
+            message.event_id,
+            message.reason,
+            _seal(message),
+        )
+        for message in messages
+    ]
+    subjects = literals.array(
+        [str(message.subject.subject_id) if message.subject else _NOBODY for message in messages]
     )
+    packed = msgpack.packb(records)
+    await connection.execute(_QUERIES["add"], lane, position, next_position, occurred_at, subjects, packed)
 
 
 async def read(
@@ -99,27 +104,24 @@ async def read(
     The subjects stay locked against a fence until the caller's transaction ends: publish before that.
     """
     rows = await connection.fetch(_QUERIES["read"], lane, position, end_position, _READ_ROWS)
-    wanted = {subject_id for row in rows for subject_id in row["subject_ids"]} - {_NOBODY}
+    wanted = {subject_id for row in rows for subject_id in row["subject_ids"]} - {int(_NOBODY)}
     subjects = await vault.hold_by_id(connection, wanted)
-    stored = []
-    for row in rows:
-        time = row["occurred_at"].isoformat().encode()
-        records = zip(
-            row["subject_ids"], row["topics"], row["keys"], row["event_types"], row["event_ids"], row["reasons"],
-            row["sealed"], strict=True,
-        )  # fmt: skip
-        opened = [
-            Publication(
-                topic,
-                key.encode(),
-                _unseal(subjects.get(subject_id), event_id, value),
-                _headers(event_type, event_id, key, time, reason),
-            )
-            for subject_id, topic, key, event_type, event_id, reason, value in records
-            if subject_id == _NOBODY or subject_id in subjects
-        ]
-        stored.append(Stored(row["position"], row["next_position"], opened))
-    return stored
+    return [Stored(row["position"], row["next_position"], _opened(row, subjects)) for row in rows]
+
+
+def _opened(row: asyncpg.Record, subjects: Mapping[int, Subject]) -> list[Publication]:
+    time = row["occurred_at"].isoformat().encode()
+    records = zip(row["subject_ids"], msgpack.unpackb(row["records"]), strict=True)
+    return [
+        Publication(
+            topic,
+            key.encode(),
+            _unseal(subjects.get(subject_id), event_id, value),
+            _headers(event_type, event_id, key, time, reason),
+        )
+        for subject_id, (topic, key, event_type, event_id, reason, value) in records
+        if subject_id == int(_NOBODY) or subject_id in subjects
+    ]
 
 
 async def delete_before(connection: Connection | asyncpg.Pool, lane: str, position: int) -> None:
@@ -132,14 +134,14 @@ def _headers(
 ) -> list[tuple[str, bytes]]:
     """CloudEvents attributes in Kafka's binary mode; a tombstone says what it withdraws, and why."""
     headers = [
-        ("ce_specversion", b"1.0"),
+        _SPEC_VERSION,
+        _SOURCE,
         ("ce_id", event_id.encode()),
-        ("ce_source", SOURCE),
         ("ce_type", event_type.encode()),
         ("ce_time", time),
     ]
     if reason is None:
-        headers.append(("content-type", envelope.JSON_CONTENT_TYPE))
+        headers.append(_CONTENT_TYPE)
     else:
         headers += [("ce_subject", key.encode()), ("ce_reason", reason.encode())]
     return headers

@@ -58,7 +58,7 @@ class ParkingLot:
             sealed = key.seal(pack(record), _place(letter_id))
         return (
             letter_id, fingerprint, self._group, record.topic, record.partition, record.offset, refusal.code,
-            refusal.reason, refusal.field, one.event_type, one.reference_hash, wrapped, epoch, sealed, now,
+            refusal.reason, refusal.field, one.event_type, one.reference_hash and UUID(bytes=one.reference_hash), wrapped, epoch, sealed, now,
         )  # fmt: skip
 
     def _fingerprint(self, one: Rejected) -> UUID:
@@ -67,10 +67,10 @@ class ParkingLot:
         if one.event_key is None:
             named = f"{self._group}|{record.topic}|{record.partition}|{record.offset}".encode()
         elif not one.refusal.keep_body:
-            named = one.event_key.bytes  # what may not be kept is not kept as a hash either
+            named = one.event_key  # what may not be kept is not kept as a hash either
         else:
-            named = one.event_key.bytes + b"|" + (record.key or b"") + b"|" + (record.value or b"")
-        return UUID(bytes=self._keyring.lookup_hash("dead-letter", named)[:16])
+            named = one.event_key + b"|" + (record.key or b"") + b"|" + (record.value or b"")
+        return UUID(bytes=self._keyring.lookup_hash("dead-letter", named))
 
     def _notice(self, letter_id: UUID, one: Rejected, now: datetime) -> Message:
         notice = dead_letter.DeadLetterParked(

@@ -23,7 +23,6 @@ from workers.vault.keyring import Keyring
 from workers.vault.sealing import Unreadable
 
 _QUERIES = sql.queries("dead_letters")
-_EVENTS = sql.queries("events")
 _LOG = logger(__name__)
 _POLL_S = 0.5
 _SHARD = 0
@@ -95,7 +94,7 @@ class Replayer(mode.Service):
         record = parking.unpack(packed, letter["topic"], letter["partition"], letter["record_offset"])
         outcome = await self._transaction.decide(connection, [self._admission.admit(record, now)], now)
         if outcome.rejected:
-            await connection.execute(_EVENTS["release"], [event.event_key for event in outcome.released])
+            await self._transaction.release(connection, outcome)
             await self._park_again(connection, letter, outcome.rejected[0].refusal, now)
         else:
             await self._finish(connection, letter, outcome, now)

@@ -8,7 +8,7 @@ and backups alike. That is why the files live here and not in the database.
 """
 
 import contextlib
-import hmac
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -44,8 +44,11 @@ class Keyring:
             ) from None
 
     def lookup_hash(self, purpose: str, value: bytes) -> bytes:
-        """HMAC-SHA256 of `value` under the key of `purpose`: 32 bytes. Still personal data (a pseudonym)."""
-        return hmac.digest(self._lookups[purpose], value, "sha256")
+        """A keyed hash of `value` under the key of `purpose`: 16 bytes. Still personal data (a pseudonym).
+
+        BLAKE2b in keyed mode (RFC 7693, 2.9) is a MAC as HMAC is, at half the cost.
+        """
+        return hashlib.blake2b(value, key=self._lookups[purpose], digest_size=16).digest()
 
     def check_value(self, purpose: str) -> bytes:
         """A hash that only this look-up key makes: tells a wrong keyring before any row is written."""

@@ -21,7 +21,7 @@ create index events_seen_seen_at on events_seen using brin (seen_at);
 
 create table subjects (
     subject_id bigint generated always as identity primary key,
-    reference_hash bytea not null unique,
+    reference_hash uuid not null unique,
     wrapped_key bytea not null,
     key_epoch integer not null,
     fenced_at timestamptz,
@@ -40,7 +40,7 @@ create table shipments (
     contact_consent boolean not null,
     recipient bytea,
     placed_at timestamptz not null,
-    changed_at timestamptz not null
+    changed_at timestamptz not null default now()
 );
 comment on table shipments is
     'One row per order: where it stands, and the recipient sealed under the subject''s data key. No foreign key to subjects: it would cost a lock per order; erasure deletes by subject_id.';
@@ -50,17 +50,17 @@ create table disclosures (
     subject_id bigint not null,
     shipment_id text not null,
     revision integer not null,
-    recipient_kind text not null,
     recipient text not null,
+    recipient_kind text not null default 'carrier',
     action text not null,
-    fields text[] not null,
-    purpose text not null,
+    fields text not null,
+    purpose text not null default 'dpv:DeliveryOfGoods',
     legal_basis text not null,
-    disclosed_at timestamptz not null,
+    disclosed_at timestamptz not null default now(),
     primary key (subject_id, shipment_id, revision)
 );
 comment on table disclosures is
-    'Who received which fields of whom, when, why and on which ground (GDPR 15(1)(c), 19). Field names only, never values.';
+    'Who received which fields of whom, when, why and on which ground (GDPR 15(1)(c), 19). Field names only, separated by spaces, never values.';
 
 create table outbox (
     lane text not null,
@@ -68,17 +68,12 @@ create table outbox (
     next_position bigint not null,
     occurred_at timestamptz not null,
     subject_ids bigint[] not null,
-    topics text[] not null,
-    keys text[] not null,
-    event_types text[] not null,
-    event_ids text[] not null,
-    reasons text[] not null,
-    sealed bytea[] not null,
+    records bytea not null,
     primary key (lane, position)
 );
 comment on table outbox is
-    'What a committed batch still owes to Kafka: one row per lane and batch, an array element per record, each value sealed under its subject''s key. Deleted once published.';
-alter table outbox alter column sealed set storage external;
+    'What a committed batch still owes to Kafka: one row per lane and batch. `records` is MessagePack: [topic, key, event type, event id, reason, sealed value] for each of subject_ids, the value sealed under that subject''s key. Deleted once published.';
+alter table outbox alter column records set storage external;
 
 create table relay_shards (
     shard integer primary key,
@@ -98,7 +93,7 @@ create table dead_letters (
     reason text not null,
     field text,
     event_type text,
-    reference_hash bytea,
+    reference_hash uuid,
     state text not null check (state in ('parked', 'replaying', 'replayed', 'dropped')),
     seen_count integer not null default 1,
     replay_count integer not null default 0,

@@ -25,6 +25,17 @@ select dead_letter_id, consumer_group, topic, partition, record_offset, code, re
     seen_count, replay_count, wrapped_key, key_epoch, sealed, parked_at, changed_at
 from dead_letters where dead_letter_id = $1
 
+-- name: find_by_prefix
+-- The beginning of an id, as a person copies it; two rows are enough to tell that it is not unique.
+select dead_letter_id, consumer_group, topic, partition, record_offset, code, reason, field, event_type, state,
+    seen_count, replay_count, sealed is not null as body_kept, parked_at, changed_at
+from dead_letters where starts_with(dead_letter_id::text, $1) limit 2
+
+-- name: read
+select dead_letter_id, consumer_group, topic, partition, record_offset, code, reason, field, event_type, state,
+    seen_count, replay_count, sealed is not null as body_kept, parked_at, changed_at
+from dead_letters where dead_letter_id = any($1::uuid[])
+
 -- name: request_replay
 -- Only what is parked and whose body was kept can be applied again.
 update dead_letters set state = 'replaying', changed_at = $2

@@ -1,10 +1,9 @@
 -- name: add
-insert into outbox (
-    lane, position, next_position, occurred_at, subject_ids, topics, keys, event_types, event_ids, reasons, sealed
-) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+insert into outbox (lane, position, next_position, occurred_at, subject_ids, records)
+values ($1, $2, $3, $4, $5::text::bigint[], $6)
 
 -- name: read
-select position, next_position, occurred_at, subject_ids, topics, keys, event_types, event_ids, reasons, sealed
+select position, next_position, occurred_at, subject_ids, records
 from outbox where lane = $1 and position >= $2 and position < $3 order by position limit $4
 
 -- name: oldest_position
@@ -23,4 +22,4 @@ returning next_position
 select next_position from relay_shards where shard = $1
 
 -- name: oldest
-select lane, min(occurred_at) as oldest, sum(cardinality(keys))::bigint as records from outbox group by lane
+select lane, min(occurred_at) as oldest, sum(cardinality(subject_ids))::bigint as records from outbox group by lane

@@ -1,7 +1,7 @@
 -- name: load
 -- Locked until the commit: a replay and the stream may touch the same order.
 select shipment_id, subject_id, carrier, state, revision, contact_consent, recipient, placed_at
-from shipments where shipment_id = any($1::text[])
+from shipments where shipment_id = any($1::text::text[])
 for update
 
 -- name: change
