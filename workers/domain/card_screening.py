@@ -1,7 +1,7 @@
 """Payment card data in a whole body: which field holds which kind, or nothing.
 
-`check_document` judges a parsed body field by field. `check_raw` judges bytes that cannot be parsed, so that not
-even a sealed copy of a broken body holds a card number.
+`check_document` judges a parsed body field by field. `check_raw` judges bytes that cannot be parsed, so
+that not even a sealed copy of a broken body holds a card number.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def check_document(body: dict[str, object], identifiers: frozenset[str]) -> None
 
 
 def check_raw(value: bytes, identifiers: frozenset[str]) -> None:
-    """The same for bytes that are no valid JSON; errs towards refusing, since nothing is known of the fields."""
+    """The same for bytes that are no valid JSON; errs towards refusing, as the fields are not known."""
     text = _raw_text(value)
     name = _payment_name(text)
     if name is not None:

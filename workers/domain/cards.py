@@ -20,7 +20,11 @@ from collections.abc import Iterator
 
 from workers.domain import card_brands
 
-_SEPARATORS = r"\s\-._/\\~·•‐-―⁃−・֊־᐀᠆⸗⸚⸺⸻⹀〜〰゠\u2800\u3164"
+# White space; dashes of all scripts and the minus sign; dots, slashes, underscore, tilde; blank letters.
+_SEPARATORS = (
+    r"\s\-._/\\~\u00b7\u2022\u2010-\u2015\u2043\u2212"
+    r"\u30fb\u058a\u05be\u1400\u1806\u2e17\u2e1a\u2e3a\u2e3b\u2e40\u301c\u3030\u30a0\u2800\u3164"
+)
 _RUN = re.compile(rf"[0-9](?:[{_SEPARATORS}]{{0,3}}[0-9]){{{card_brands.MIN_DIGITS - 1},}}")
 _PARTS = re.compile(r"([0-9]+)([^0-9]*)")
 _INVISIBLE = re.compile(
@@ -37,7 +41,8 @@ _UUID_OR_DIGEST = re.compile(
 )
 _IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?:[ -]?[0-9A-Z]){11,30}(?![0-9A-Za-z])", re.IGNORECASE)
 _DECIMAL = re.compile(r"(?<![0-9.])[0-9]{1,3}\.[0-9]{11,}(?![0-9.])")
-_USPS = re.compile(r"(?<![0-9])9[0-9]{3}(?:[ -]?[0-9]{4}){4}(?:[ -]?[0-9]{2})?(?![0-9])")
+_DHL = re.compile(r"(?<![0-9A-Za-z])JJD(?:[0-9]{18}|[0-9]{20})(?![0-9A-Za-z])", re.IGNORECASE)
+_USPS = re.compile(r"(?<![0-9])9[1-5][0-9]{2}(?: [0-9]{4}){4}(?: [0-9]{2})?(?![0-9])")
 
 
 def find(text: str, phone: bool = False) -> str | None:
@@ -105,12 +110,19 @@ def _is_even(row: tuple[str, ...], separators: tuple[str, ...]) -> bool:
 
 
 def _without_other_numbers(text: str) -> str:
-    """UUIDs, hex digests, IBANs that check (ISO 13616) and grouped USPS numbers (20, 22), decimals: blanked."""
+    """Blanked: UUIDs, hex digests, IBANs that check (ISO 13616), parcel numbers of DHL and USPS, decimals."""
     text = _UUID_OR_DIGEST.sub("x", text)
     text = _IBAN.sub(lambda m: "x" if _is_iban(m[0]) else m[0], text)
-    return _DECIMAL.sub("x", _USPS.sub("x", text))
+    text = _USPS.sub(lambda m: "x" if _is_usps(m[0]) else m[0], text)
+    return _DECIMAL.sub("x", _DHL.sub("x", text))
 
 
 def _is_iban(text: str) -> bool:
     plain = text.replace(" ", "").replace("-", "").upper()
     return int("".join(str(int(c, 36)) for c in plain[4:] + plain[:4])) % 97 == 1
+
+
+def _is_usps(text: str) -> bool:
+    """The check digit of an Intelligent Mail package barcode (USPS Publication 199)."""
+    numbers = [int(c) for c in reversed(text) if c != " "]
+    return (sum(numbers[::2]) + 3 * sum(numbers[1::2])) % 10 == 0

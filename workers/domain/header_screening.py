@@ -1,7 +1,7 @@
 """Record headers before they are read: size, injection, card numbers, e-mail addresses.
 
-Headers that Lethe reads (`ce_*`, content-type, W3C trace context) must be printable UTF-8. Foreign ones may be
-binary (schema ids and the like: they are never read or stored) but not text with line breaks.
+Headers that Lethe reads (`ce_*`, content-type, W3C trace context) must be printable UTF-8. Foreign ones may
+be binary (schema ids and the like: they are never read or stored) but not text with line breaks.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def screen_headers(headers: Headers) -> None:
 
 
 def is_email(text: str) -> bool:
-    """Is there an e-mail address in the text: also percent-encoded, full-width, spaced or with an IDN domain?"""
+    """Does the text hold an e-mail address, also percent-encoded, full-width, spaced or with an IDN?"""
     for _ in range(3):
         text = unquote(text)
     return _EMAIL.search(unicodedata.normalize("NFKC", text)) is not None

@@ -1,7 +1,7 @@
 """JSON as strict as RFC 8259 and I-JSON (RFC 7493) allow: one object, unique keys, no NUL, finite numbers.
 
-The fast reader (orjson) judges syntax, UTF-8 and surrogates; what it lets through silently (a key given twice,
-a whole number beyond 64 bits turned into a float) is found by `check_closely`.
+The fast reader (orjson) judges syntax, UTF-8 and surrogates; what it lets through silently (a key given
+twice, a whole number beyond 64 bits turned into a float) is found by `check_closely`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _Code = errors.RefusalCode
 _RAW_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
-class _Twice(ValueError):
+class _TwiceError(ValueError):
     def __init__(self, key: str) -> None:
         super().__init__()
         self.key = key
@@ -45,7 +45,7 @@ def check_closely(value: bytes, body: dict[str, object]) -> dict[str, object]:
         raise _too_deep()
     try:
         exact: dict[str, object] = json.loads(value, object_pairs_hook=_unique)
-    except _Twice as error:
+    except _TwiceError as error:
         where = paths.shown(error.key)
         raise errors.Refused(_Code.DUPLICATE_KEY, "a key is given twice in the same object", where) from None
     except RecursionError:
@@ -101,5 +101,5 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     built = dict(pairs)
     if len(built) != len(pairs):
         keys = [key for key, _ in pairs]
-        raise _Twice(next(key for place, key in enumerate(reversed(keys), 1) if key in keys[:-place]))
+        raise _TwiceError(next(key for place, key in enumerate(reversed(keys), 1) if key in keys[:-place]))
     return built

@@ -71,7 +71,8 @@ def is_payment_name(name: str, parent: str | None = None) -> bool:
 def holds_card_data(name: str, parent: str | None, value: object) -> bool:
     """A payment name with something in it. Null, empty, true/false and masked values are nothing.
 
-    Nor is an Indian income tax number (it is called PAN, too: ABCDE1234F). Masked: only mask characters, or at most the first six (eight) and the last four digits (PCI DSS 3.4.1).
+    Masked: only mask characters, or at most the first digits and the last four (PCI DSS 3.4.1). An Indian
+    income tax number (it is called PAN, too: ABCDE1234F) is no card data either.
     """
     if value is None or isinstance(value, bool | dict | list):
         return False

@@ -1,7 +1,8 @@
 """Cheap first looks at bytes, without parsing: a False is certain, a True means "look closely".
 
-Digits become zeros and separators vanish (one pass in C), so a card number shows as 13 zeros in a row. In text
-beyond ASCII every lead byte under which Unicode has decimal digits counts as a digit and all else as a separator.
+Digits become zeros and separators vanish (one pass in C), so a card number shows as 13 zeros in a row. In
+text beyond ASCII every lead byte under which Unicode has decimal digits counts as a digit and all else as a
+separator.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What is refused before anything of an event is stored: the body, the key, the time.
 
-The hot path (`screen`) reads the body once with a C parser and then only counts: a body with as many quotation
-marks as its parsed keys and texts need has no key twice, and one without 13 digits in reach of each other has no
-card number. Everything else is looked at closely, field by field. Headers: `header_screening`.
+The hot path (`screen`) reads the body once with a C parser and then only counts: a body with as many
+quotation marks as its parsed keys and texts need has no key twice, and one without 13 digits in reach of
+each other has no card number. Everything else is looked at closely, field by field. Headers:
+`header_screening`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from workers.domain.header_screening import screen_headers
 __all__ = ["check_time", "may_be_kept", "screen", "screen_headers", "screen_key"]
 
 MAX_BODY_BYTES = 256 * 1024
+_MAX_KEY_BYTES = 1024
 _WIRE_FIELDS = """
 carrier wait_for_ready contact_consent ship_to reason name company lines city dependent_locality region
 postal_code country_code phone email specversion id source type time subject dataschema datacontenttype data
@@ -48,9 +50,9 @@ def screen(
 ) -> dict[str, object]:
     """The parsed body, if it may be stored; otherwise Refused with code, reason in plain words and field.
 
-    Both content modes can be given: the data alone, or the whole structured event. `identifier_names` are exempt
-    from the search for card numbers at the data's top level. Card data wins over every other reason to refuse,
-    also in a body that is no JSON, so that no sealed copy holds any.
+    Both content modes can be given: the data alone, or the whole structured event. `identifier_names` are
+    exempt from the search for card numbers at the data's top level. Card data wins over every other reason
+    to refuse, also in a body that is no JSON, so that no sealed copy holds any.
     """
     if len(value) > max_body_bytes:
         raise _too_large(value, max_body_bytes)
@@ -67,11 +69,18 @@ def screen(
 
 
 def screen_key(key: bytes | None) -> str:
-    """The customer reference that is the record's key. Raises Refused(key_invalid)."""
+    """The customer reference that is the record's key. Raises Refused: key_invalid or card_data.
+
+    `keep_body` of the refusal speaks of the key: whether the body may be kept is `may_be_kept`'s to say.
+    """
     if not key:
         raise errors.Refused(
             _Code.KEY_INVALID, "the record has no key; it must be the customer reference", "key"
         )
+    if len(key) > _MAX_KEY_BYTES:
+        reason = "the key is far longer than a customer reference"
+        keep = not prefilter.may_hold_number(key)
+        raise errors.Refused(_Code.KEY_INVALID, reason, "key", keep_body=keep)
     try:
         text = key.decode()
     except UnicodeDecodeError:
@@ -100,7 +109,7 @@ def check_time(
 
 
 def may_be_kept(value: bytes | None, identifier_names: frozenset[str] = identifiers.NAMES) -> bool:
-    """May a sealed copy of this body be kept? For events that are refused before `screen` has seen the body."""
+    """May a sealed copy be kept? For events that are refused before `screen` has seen the body."""
     if value is None:
         return True
     try:

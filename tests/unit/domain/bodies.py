@@ -39,7 +39,7 @@ def order(rng: random.Random) -> dict[str, object]:
             "phone": _phone(rng, digits),
             "email": f"jane{digits(4)}@example.com",
         },
-        "placed_at": f"2026-0{rng.randrange(1, 9)}-1{digits(1)}T1{digits(1)}:5{digits(1)}:0{digits(1)}.{digits(6)}Z",
+        "placed_at": f"2026-0{rng.randrange(1, 9)}-1{digits(1)}T1{digits(1)}:57:0{digits(1)}.{digits(6)}Z",
         "placed_at_ms": 1_700_000_000_000 + rng.randrange(10**11),
         "trace": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
         "tracking_number": _tracking(rng, digits),
@@ -74,7 +74,7 @@ def _phone(rng: random.Random, digits: Callable[[int], str]) -> str:
 
 
 def _tracking(rng: random.Random, digits: Callable[[int], str]) -> str:
-    usps = "9400 " + " ".join(digits(4) for _ in range(4)) + " " + digits(2)
+    usps = _usps("9400" + digits(17))
     forms = [
         f"003404341{digits(11)}",
         f"1Z{digits(3)}AA1{digits(10)}",
@@ -89,3 +89,9 @@ def _tracking(rng: random.Random, digits: Callable[[int], str]) -> str:
 def _ean(twelve: str) -> str:
     total = sum(int(c) * (3 if i % 2 else 1) for i, c in enumerate(twelve))
     return twelve + str(-total % 10)
+
+
+def _usps(twenty_one: str) -> str:
+    total = sum(int(c) * (1 if i % 2 else 3) for i, c in enumerate(reversed(twenty_one)))
+    number = twenty_one + str(-total % 10)
+    return " ".join(number[i : i + 4] for i in range(0, 22, 4))

@@ -1,7 +1,9 @@
 """Card numbers in text: which are found, which are not, and how often an honest text is suspected."""
 
+# ruff: noqa: RUF001  # look-alike digits and dashes are what is tested
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 import unicodedata
@@ -89,7 +91,7 @@ def spelled(draw: st.DrawFn) -> str:
     elif kind == "random groups" and len(pan) >= 15:
         cuts = draw(st.sets(st.integers(1, len(pan) - 1), min_size=2, max_size=6))
         edges = [0, *sorted(cuts), len(pan)]
-        parts = [pan[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+        parts = [pan[a:b] for a, b in itertools.pairwise(edges)]
     else:
         parts = [pan]
     one = draw(st.sampled_from(SEPARATORS))
@@ -119,7 +121,7 @@ def test_one_wrong_digit_is_no_card(pan: str) -> None:
 
 
 @given(WORDS, spelled(), TAILS)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 def test_a_card_number_is_found_however_it_is_spelled(before: str, pan: str, after: str) -> None:
     text = before + pan + after
     assert cards.find(text) is not None
@@ -138,6 +140,8 @@ def test_a_card_number_is_found_however_it_is_spelled(before: str, pan: str, aft
         "3056 930902 5904",
         "+4111111111111111",
         "4111.1111.1111.1111",
+        "6 7 6 3 0 9008 4111111111111111",
+        "9400 4111 1111 1111 1111",
         "4\ufe0f\u20e31\ufe0f\u20e311111111111111",
     ],
 )
@@ -159,7 +163,9 @@ def test_found_beside_other_digits(text: str) -> None:
         "4006381333931",  # a bar code
         "4915112345678",  # a German mobile number without plus sign
         "38012986646850",  # SIRET
-        "9400 1118 9922 3033 0055 16",
+        "9400 4111 1111 1111 1111 08",
+        "JJD659743626892541944",
+        "48.137,11.3566002020360505",
         "550e8400-e29b-41d4-a716-446655440000",
         "**** **** **** 1111",
         "411111******1111",

@@ -1,5 +1,6 @@
 """What is refused before anything is stored, and that no refusal repeats what it refuses."""
 
+# ruff: noqa: RUF001  # look-alike digits and letters are what is tested
 from __future__ import annotations
 
 import json
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.domain import bodies
-from tests.unit.domain.test_cards import DIGITS, PANS, pans, spelled
+from tests.unit.domain.test_cards import pans, spelled
 from workers import errors
 from workers.domain import payment_names, screening
 
@@ -154,8 +155,10 @@ def test_a_body_that_is_too_large_is_not_kept_with_a_trace_of_card_data(held: by
     "body",
     [
         {"card_number": "x"}, {"cardNumber": "1"}, {"CARD-NO": 12345}, {"creditCardNumber": "tok"},
-        {"pan": "1234 5678"}, {"cvv": "123"}, {"CVV2": 123}, {"cvc": "0000"}, {"csc": "1"}, {"security_code": "9"},
-        {"cvv_1": "123"}, {"ｃｖｖ": "123"}, {"card_expiry": "12/27"}, {"cardExpMonth": 12}, {"exp_year": 2027},
+        {"pan": "1234 5678"}, {"cvv": "123"}, {"CVV2": 123}, {"cvc": "0000"}, {"csc": "1"},
+        {"security_code": "9"},
+        {"cvv_1": "123"},
+        {"ｃｖｖ": "123"}, {"card_expiry": "12/27"}, {"cardExpMonth": 12}, {"exp_year": 2027},
         {"track1": "B"}, {"track2_data": "x"}, {"payment": {"card": {"number": "x"}}},
         {"payment": {"cards": [{"expiry": "12/27"}]}}, {"a": [{"b": {"cvc": "1"}}]}, {"card.number": "1"},
         {"cvv": ["1"]}, {"note_attributes": [{"name": "CVV", "value": "123"}]}, {"payment_card_number": "1"},
@@ -182,11 +185,11 @@ def test_names_that_only_look_like_payment_fields_pass(body: object) -> None:
     assert screening.screen(encoded(body)) == body
 
 
-@pytest.mark.parametrize("name", sorted(payment_names._NAMES))
-def test_every_payment_name_is_noticed_by_the_fast_look(name: str) -> None:
-    numbered = name if name[-1].isdigit() else name + "_2"
-    for form in (name, name.upper(), "-".join(name), numbered):
-        assert payment_names.is_suspect(form)
+def test_every_payment_name_is_noticed_by_the_fast_look() -> None:
+    for name in payment_names._NAMES:
+        numbered = name if name[-1].isdigit() else name + "_2"
+        for form in (name, name.upper(), "-".join(name), numbered):
+            assert payment_names.is_suspect(form), form
 
 
 @given(st.text("0123456789", min_size=13, max_size=19) | pans())
@@ -237,11 +240,12 @@ def test_no_refusal_repeats_what_it_refuses(digits: str, form: int) -> None:
     ("key", "said"),
     [
         (None, "no key"), (b"", "no key"), (b"\xff", "UTF-8"), (b"jane@example.com", "e-mail"),
-        (b"JANE@EXAMPLE.COM", "e-mail"), (b"jane%40example.com", "e-mail"), (b"jane%2540example.com", "e-mail"),
+        (b"JANE@EXAMPLE.COM", "e-mail"), (b"jane%40example.com", "e-mail"),
+        (b"jane%2540example.com", "e-mail"),
         (b" jane @ example.com ", "e-mail"), (b"Jane <jane@example.com>", "e-mail"),
         ("jane@bücher.example".encode(), "e-mail"), ("jane＠example.com".encode(), "e-mail"),
         (b"a b", "customer reference"), (b"-a", "customer reference"), (b"a" * 65, "customer reference"),
-        (b"a\n", "customer reference"), (b"a\0", "customer reference"),
+        (b"a" * 1025, "longer"), (b"a\n", "customer reference"), (b"a\0", "customer reference"),
     ],
 )  # fmt: skip
 def test_keys_that_are_no_customer_reference(key: bytes | None, said: str) -> None:
@@ -277,8 +281,3 @@ def test_may_be_kept_judges_a_body_that_screen_never_saw() -> None:
     assert screening.may_be_kept(b"not json")
     assert not screening.may_be_kept(encoded({"note": PAN}))
     assert not screening.may_be_kept(b'{"note":"4111 1111 1111 1111')
-
-
-def test_the_tables_of_this_file_are_not_empty() -> None:
-    assert len(PANS) > 20
-    assert len(DIGITS) > 5
