@@ -79,4 +79,7 @@ class AddressWithdrawn(base.Contract):
     shipment_id: Annotated[
         Identifier, base.identifier("The shipment to forget; the record's key.", base.DELIVERY)
     ]
-    reason: Annotated[WithdrawalReason, base.plain("Why the address is withdrawn.", "dpv:LegalCompliance")]
+    reason: Annotated[
+        WithdrawalReason,
+        base.plain("Why the address is withdrawn.", base.LEGAL_COMPLIANCE, base.LEGAL_OBLIGATION),
+    ]

@@ -26,9 +26,11 @@ EMAIL_PATTERN: Final = rf"^([^\s@{FORBIDDEN}]+@[^\s@{FORBIDDEN}]+)?$"
 DELIVERY: Final = "dpv:DeliveryOfGoods"
 ORDER_MANAGEMENT: Final = "dpv:CustomerOrderManagement"
 COMMUNICATION: Final = "dpv:CommunicationManagement"
+LEGAL_COMPLIANCE: Final = "dpv:LegalCompliance"
 RECORDS: Final = "dpv:RecordManagement"
 CONTRACT: Final = "eu-gdpr:A6-1-b"
 CONSENT: Final = "eu-gdpr:A6-1-a"
+LEGAL_OBLIGATION: Final = "eu-gdpr:A6-1-c"
 LEGITIMATE_INTEREST: Final = "eu-gdpr:A6-1-f"
 
 

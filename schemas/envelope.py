@@ -101,11 +101,11 @@ def to_headers(event: CloudEvent) -> list[tuple[str, bytes]]:
     return headers
 
 
-def is_structured(content_type: bytes) -> bool:
+def is_structured(content_type: bytes, name: str = "content-type") -> bool:
     """Tell the structured from the binary mode. Raises EnvelopeError for what is neither JSON nor UTF-8."""
-    media, charset = _media_type(content_type)
+    media, charset = _media_type(content_type, name)
     if charset not in ("", "utf-8", "us-ascii"):
-        raise header_invalid("content-type", "must be in UTF-8")
+        raise header_invalid(name, "must be in UTF-8")
     if media == "application/cloudevents+json":
         return True
     if media.startswith("application/cloudevents"):
@@ -114,7 +114,7 @@ def is_structured(content_type: bytes) -> bool:
         )
     if media == "application/json" or (media.startswith("application/") and media.endswith("+json")):
         return False
-    raise header_invalid("content-type", "must be application/json or application/cloudevents+json")
+    raise header_invalid(name, "must be application/json or application/cloudevents+json")
 
 
 def attribute(name: str, raw: bytes) -> str:
@@ -176,15 +176,15 @@ def _extensions(found: Mapping[str, bytes]) -> Mapping[str, str]:
     return MappingProxyType(extensions) if extensions else _NO_EXTENSIONS
 
 
-def _media_type(content_type: bytes) -> tuple[str, str]:
+def _media_type(content_type: bytes, name: str) -> tuple[str, str]:
     try:
         media, _, parameters = content_type.decode("ascii").lower().partition(";")
     except (UnicodeDecodeError, AttributeError):
-        raise header_invalid("content-type", "is not a media type") from None
+        raise header_invalid(name, "is not a media type") from None
     charset = ""
     for parameter in parameters.split(";"):
-        name, _, value = parameter.partition("=")
-        if name.strip() == "charset":
+        key, _, value = parameter.partition("=")
+        if key.strip() == "charset":
             charset = value.strip().strip('"')
     return media.strip(), charset
 

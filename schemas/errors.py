@@ -57,7 +57,7 @@ class FieldError:
         return f"{self.field or 'the data'} {self.reason}"
 
 
-class FieldErrors(ContractError):
+class FieldErrors(ContractError):  # noqa: N818  # it holds several
     """The data does not fit its model. `errors` has every wrong field; code and field are the first one's.
 
     `reason` says what is wrong with `field`, then names up to four more fields with their reasons.
@@ -71,6 +71,8 @@ class FieldErrors(ContractError):
         super().__init__(first.code, self._sentence(first), first.field or None)
 
     def _sentence(self, first: FieldError) -> str:
-        said = [first.reason if first.field else str(first), *map(str, self.errors[1 : self.shown])]
-        more = len(self.errors) - self.shown
-        return "; ".join(said) + (f"; and {more} more" if more > 0 else "")
+        reason = first.reason if first.field else str(first)
+        others = [str(error) for error in self.errors[1 : self.shown]]
+        if len(self.errors) > self.shown:
+            others.append(f"{len(self.errors) - self.shown} more")
+        return f"{reason}, also: {'; '.join(others)}" if others else reason

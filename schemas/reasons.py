@@ -51,7 +51,7 @@ _WORDS: Final[Mapping[str, str | Callable[[_Context], str]]] = {
         "is empty" if context["min_length"] == 1 else f"is shorter than {context['min_length']} characters"
     ),
     "too_long": lambda context: f"has more than {_count(context['max_length'], 'entry', 'entries')}",
-    "too_short": lambda context: f"has fewer than {_count(context['min_length'], 'entry', 'entries')}",
+    "too_short": lambda context: f"needs at least {_count(context['min_length'], 'entry', 'entries')}",
     "greater_than_equal": lambda context: f"must be at least {context['ge']}",
     "literal_error": lambda context: f"must be one of {context['expected'].replace(' or ', ', ')}",
 }
@@ -60,7 +60,15 @@ _WORDS: Final[Mapping[str, str | Callable[[_Context], str]]] = {
 def field_errors(error: ValidationError) -> FieldErrors:
     """Turn pydantic's errors into ours. Takes no input value into the result."""
     details = error.errors(include_url=False, include_input=False)
-    return FieldErrors([_field_error(detail["loc"], detail["type"], detail) for detail in details])
+    parents = {detail["loc"][:-1] for detail in details}
+    return FieldErrors(
+        [
+            _field_error(detail["loc"], detail["type"], detail)
+            for detail in details
+            # A list whose entries were refused counts as too short as well: that is no second mistake.
+            if detail["type"] != "too_short" or detail["loc"] not in parents
+        ]
+    )
 
 
 def _field_error(loc: tuple[int | str, ...], kind: str, detail: _Context) -> FieldError:

@@ -28,7 +28,7 @@ def parse(headers: Mapping[str, bytes], value: bytes | None) -> envelope.CloudEv
     event_id, source, event_type = (_required(body, name) for name in ("id", "source", "type"))
     time = envelope.timestamp("time", _required(body, "time"))
     content_type = _optional(body, "datacontenttype")
-    if content_type is not None and envelope.is_structured(content_type.encode()):
+    if content_type is not None and envelope.is_structured(content_type.encode(), "datacontenttype"):
         raise envelope.header_invalid("datacontenttype", "must be application/json")
     _same_as_headers(headers, body)
     return envelope.CloudEvent(
