@@ -20,13 +20,13 @@ _ROOT = Path(__file__).resolve().parent.parent
 def main() -> int:
     """0 with results, 1 with one line that says why there are none."""
     chosen = options.parse()
-    screen = Screen()
+    screen, results = Screen(), report.Results(chosen)
     chosen.data_dir.mkdir(parents=True, exist_ok=True)
     # on a disk, not in the system's temporary directory, which may be memory: fsync must mean something
     data_dir = Path(tempfile.mkdtemp(prefix="bench-", dir=chosen.data_dir)).absolute()
     try:
         with screen.live():
-            results = _measure(chosen, data_dir, screen)
+            _measure(results, data_dir, screen)
     except (BenchError, LetheError) as error:
         screen.say(f"[red]{error}[/]")
         return 1
@@ -37,13 +37,13 @@ def main() -> int:
     return 0
 
 
-def _measure(chosen: options.Options, data_dir: Path, screen: Screen) -> report.Results:
+def _measure(results: report.Results, data_dir: Path, screen: Screen) -> None:
     carriers_dir = _ROOT / "deploy" / "carriers"
     screen.say("starting Kafka and PostgreSQL")
     with Stack.ephemeral(data_dir / "stack") as stack:
         site = Site(stack, data_dir, carriers_dir, carriers.load(carriers_dir))
         keyring.create(site.keyring_dir)
-        return Session(site, chosen, screen).run()
+        Session(site, results, screen).run()
 
 
 if __name__ == "__main__":

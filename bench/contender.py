@@ -1,6 +1,7 @@
 """A contender's process: started, watched from outside, ended."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from deploy.local import ports
 from topics import catalogue
 
 _ROOT = Path(__file__).resolve().parent.parent
+_CHILD = _ROOT / "deploy" / "local" / "child.py"
 _END_TIMEOUT_S = 20
 _MIB = 1024 * 1024
 
@@ -43,7 +45,7 @@ NAIVE = (NAIVE_FAUST, NAIVE_FASTSTREAM)
 
 @dataclass(frozen=True)
 class Usage:
-    """What the process has used: highest resident memory (MiB), and processor time (s) with its start included."""
+    """What the process has used: its highest resident memory (MiB), its processor time (s)."""
 
     rss_mb: float
     cpu_s: float
@@ -86,7 +88,10 @@ class Contender:
             started_file=self._started_file,
             data_dir=self._site.data_dir,
         )
-        command = [sys.executable, "-m", f"bench.contenders.{self.kind.module}", str(ports.choose(1)[0])]
+        # through the embedded stack's helper: the contender ends with us, however we end
+        tied = [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), str(int(signal.SIGKILL)), "-"]
+        module = f"bench.contenders.{self.kind.module}"
+        command = [*tied, sys.executable, "-m", module, str(ports.choose(1)[0])]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

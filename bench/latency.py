@@ -12,7 +12,7 @@ from bench import contender as contenders
 from bench import observer, source
 from bench.contender import Contender, Kind
 from bench.observer import Report
-from bench.site import BenchError, Site
+from bench.site import QUIET, BenchError, Site
 from bench.source import Source
 from bench.task import OUTPUT_PARTITIONS
 
@@ -70,7 +70,7 @@ def _reader(site: Site, contender: Contender) -> Consumer:
         "isolation.level": "read_committed",
         "enable.auto.commit": False,
     }
-    consumer = Consumer(options)
+    consumer = Consumer(options, logger=QUIET)
     ends = site.end_offsets(partitions)
     consumer.assign([TopicPartition(*where, end) for where, end in ends.items()])
     consumer.poll(1.0)

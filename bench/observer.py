@@ -18,11 +18,12 @@ _STALL_TIMEOUT_S = 60
 
 
 def wait_done(contender: Contender, source: Source, report: Report) -> float:
-    """Returns the wall clock (s) when the last address was visible. Raises BenchError when it stops advancing.
+    """Returns the wall clock (s) when the last address was visible. Raises BenchError when nothing moves.
 
-    A contender that commits its offsets in the transaction of its records is done when its group has committed the
-    end of the input; one that has no transactions when as many records as there are orders lie in its outputs. Asked
-    rarely at first, to leave the processors to the work, and every 10 ms for the last tenth.
+    A contender that commits its offsets in the transaction of its records is done when its group has
+    committed the end of the input; one that has no transactions when as many records as there are orders lie
+    in its outputs. Asked rarely at first, to leave the processors to the work, and every 10 ms for the last
+    tenth.
     """
     wanted = source.records if contender.kind.transactional else source.orders
     best, advanced_s = -1, time.monotonic()

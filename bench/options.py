@@ -36,7 +36,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     add("--latency", type=int, metavar="SECONDS", help="per round; 0 leaves latency out (20)")
     add("--latency-rounds", type=int, help="(2)")
     add("--soak", type=int, metavar="ORDERS", help="memory over so many orders; 0 leaves it out (1000000)")
-    add("--results", type=Path, default=Path("bench/results.json"), help="(%(default)s)")
+    add("--results", type=Path, help="(bench/results.json; of a quick run: quick.json in the data directory)")
     add(
         "--data-dir",
         type=Path,
@@ -51,7 +51,8 @@ def parse(arguments: list[str] | None = None) -> Options:
     )
     if min(orders, naive_orders) < SMALLEST or rounds < 1 or min(latency_s, latency_rounds, soak_orders) < 0:
         parser.error(f"at least {SMALLEST} orders and one round, and nothing below 0")
+    results = given.results or (given.data_dir / "quick.json" if given.quick else Path("bench/results.json"))
     return Options(
-        orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, not given.quick, given.results,
+        orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, not given.quick, results,
         given.data_dir,
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """`python -m bench.placing`: publishes orders at a steady pace, from a process of its own.
 
-An open loop: order n is due at a fixed instant whatever happened to those before it, and latency counts from when it
-was due. Prints the instant of order 0 (wall clock, ns) before it begins, and at the end by how many ms it ever fell
-behind.
+An open loop: order n is due at a fixed instant whatever happened to those before it, and latency counts
+from when it was due. Prints the instant of order 0 (wall clock, ns) before it begins, and at the end by
+how many ms it ever fell behind.
 """
 
 import argparse

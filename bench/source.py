@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from bench.site import BenchError, Site
+from bench.site import QUIET, BenchError, Site
 from topics import catalogue
 from workers.cli import sample_orders
 from workers.cli.sample_events import SampleEvent
@@ -36,7 +36,7 @@ def events(site: Site, orders: int, seed: int) -> Iterator[SampleEvent]:
 
 
 def publish(site: Site, prefix: str, orders: int, seed: int) -> Source:
-    """Publish `orders` orders to a new `<prefix>orders`, then the first 1 % of them once more, with the same ids."""
+    """Publish orders to a new `<prefix>orders`, then the first 1 % of them once more with the same ids."""
     site.create_topics(prefix, (catalogue.ORDERS,))
     topic = f"{prefix}{catalogue.ORDERS}"
     repeated = list(islice(events(site, orders, seed), int(orders * _DUPLICATES)))
@@ -53,7 +53,8 @@ def publish(site: Site, prefix: str, orders: int, seed: int) -> Source:
             "linger.ms": 20,
             "batch.size": 262_144,
             "partitioner": "murmur2_random",
-        }
+        },
+        logger=QUIET,
     )
     count = 0
     for count, event in enumerate(chain(events(site, orders, seed), repeated), 1):

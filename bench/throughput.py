@@ -41,11 +41,13 @@ def measure(
     """Run one contender over one input, check what it published. Raises BenchError."""
     with Contender(site, kind, source, prefix, batch_records) as contender:
         contenders.wait_started(contender)
+        before = contender.usage()
         seconds = observer.wait_done(contender, source, report) - contender.started_s
-        used = contender.usage()
+        after = contender.usage()
         contender.end()
         observer.verify(site, contender, source)
-        return Measured(source.orders / seconds, used.rss_mb, used.cpu_s / source.orders * 1e6)
+        cpu_us = (after.cpu_s - before.cpu_s) / source.orders * 1e6
+        return Measured(source.orders / seconds, after.rss_mb, cpu_us)
 
 
 def soak(site: Site, kind: Kind, source: Source, prefix: str, batch_records: int, report: Report) -> Soak:

@@ -1,1 +1,1 @@
-"""The contenders: each a program that reads a task on its standard input and works until it is told to end."""
+"""Each contender is a program that reads a task on its standard input and works until SIGTERM."""

@@ -1,4 +1,4 @@
-"""What the contenders other than Lethe share: the event on the wire, the address on the wire, where it goes."""
+"""What the contenders other than Lethe share: reading the order, writing the address."""
 
 import re
 import zlib

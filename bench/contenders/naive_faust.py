@@ -1,4 +1,6 @@
-"""A Faust agent as the documentation shows it: one event at a time, a transaction each, an awaited send each."""
+"""A Faust agent as the documentation shows it: one event at a time, a transaction each, an awaited send
+each.
+"""
 
 import logging
 

@@ -1,7 +1,8 @@
-"""What most teams would write with care: per batch a database transaction around the publication, then the offsets.
+"""What most teams would write with care: per batch a database transaction around the publication, then the
+offsets.
 
-At least once: after a crash between the publication and the commit, the carriers receive that batch again. Nothing
-is sealed, no disclosure is recorded, there is no outbox.
+At least once: after a crash between the publication and the commit, the carriers receive that batch again.
+Nothing is sealed, no disclosure is recorded, there is no outbox.
 """
 
 import asyncio

@@ -1,11 +1,11 @@
 """The bar: the guarantees of Lethe's main path in one file, on aiokafka and asyncpg, with no framework.
 
-A batch's position, dedupe keys, data keys, sealed shipments, disclosures and sealed outbox commit in one database
-transaction; its records are then published from memory in one Kafka transaction with their source offsets. Three
-stages overlap: reading and validating batch n+2, the database's work on n+1, publishing n.
+A batch's position, dedupe keys, data keys, sealed shipments, disclosures and sealed outbox commit in one
+database transaction; its records are then published from memory in one Kafka transaction with their source
+offsets. Three stages overlap: reading and validating batch n+2, the database's work on n+1, publishing n.
 
-What it leaves out: recovery (the outbox is written, never read), rebalances (it is given its partitions), refusals,
-screening, rules of carriers and countries, later events of an order, metrics.
+What it leaves out: recovery (the outbox is written, never read), rebalances (it is given its partitions),
+refusals, screening, rules of carriers and countries, later events of an order, metrics.
 """
 
 import asyncio

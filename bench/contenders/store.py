@@ -26,7 +26,8 @@ async def open_store(dsn: str) -> asyncpg.Pool:
 async def batch(pool: asyncpg.Pool, events: Sequence[Named]) -> AsyncIterator[list[OrderPlaced]]:
     """Store the orders that are new and hand them over; commits after the caller has published them.
 
-    The other order, commit and then publish, would lose addresses in a crash: the dedupe would swallow the repetition.
+    The other order, commit and then publish, would lose addresses in a crash: the dedupe would swallow
+    the repetition.
     """
     async with pool.acquire() as connection, connection.transaction():
         rows = await connection.fetch(_SQL["claim"], [name for name, _ in events])
