@@ -38,10 +38,22 @@ def screen_headers(headers: Headers) -> None:
     if len(joined) > MAX_HEADERS_BYTES:
         reason = f"the headers are larger than {MAX_HEADERS_BYTES // 1024} KiB"
         raise errors.Refused(_Code.HEADER_INVALID, reason)
-    if not joined.translate(None, _PLAIN) and not prefilter.may_hold_number(joined):
+    if not joined.translate(None, _PLAIN) and not _may_hold_number(names, headers, joined):
         return
     for name, value in headers:
         _check(name, value or b"")
+
+
+def _may_hold_number(names: bytes, headers: Headers, joined: bytes) -> bool:
+    """Whether digits for a card number are there, also without identifiers: ids of 16 digits are common."""
+    if not prefilter.may_hold_number(joined):
+        return False
+    others = (value for name, value in headers if value and not (name in _EXEMPT and _is_identifier(value)))
+    return prefilter.may_hold_number(b";".join((names, *others)))
+
+
+def _is_identifier(value: bytes) -> bool:
+    return value.isascii() and identifiers.is_identifier(value.decode())
 
 
 def is_email(text: str) -> bool:

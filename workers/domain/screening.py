@@ -154,7 +154,7 @@ def _look_closely(
 ) -> dict[str, object]:
     counted = quotes == value.count(_QUOTE) and b'\\"' not in value and b"\\u0000" not in value
     if counted:
-        if not prefilter.may_hold_number(value):
+        if not prefilter.may_hold_number(_without_identifiers(value, body, identifier_names)):
             return body
         # The text as a whole holds every field, so nothing found in it is nothing found in any of them.
         if (
@@ -166,6 +166,19 @@ def _look_closely(
     body = json_strict.check_closely(value, body)
     card_screening.check_document(body, identifier_names)
     return body
+
+
+def _without_identifiers(value: bytes, body: dict[str, object], identifier_names: frozenset[str]) -> bytes:
+    """The text without its declared identifiers: a shop with 16-digit order numbers has one in every event.
+
+    Each is taken out once, where it stands behind its own name; the same digits elsewhere stay to be looked at.
+    """
+    for name in identifier_names.intersection(body):
+        said = body[name]
+        if isinstance(said, str) and identifiers.is_identifier(said):
+            for separator in ('":"', '": "'):
+                value = value.replace(f'"{name}{separator}{said}"'.encode(), b'""', 1)
+    return value
 
 
 def _too_large(value: bytes, max_body_bytes: int) -> errors.Refused:

@@ -70,6 +70,8 @@ class Admission:
         if value is None or event.data is None:
             raise Refused(RefusalCode.INVALID_JSON, "the record has no body; an order event needs one")
         screening.screen(value, max_body_bytes=self._settings.body_max_bytes)
+        if event.data is not value:  # the structured mode's data may have been base64
+            screening.screen(event.data, max_body_bytes=self._settings.body_max_bytes)
         spec = registry.spec_for(event.type, event.dataschema)
         if spec.topic != self._topic:
             raise Refused(

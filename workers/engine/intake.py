@@ -7,6 +7,7 @@ by the consumer.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -34,6 +35,7 @@ _LOG = logger(__name__)
 _POLL_MS = 200
 _DRAIN_STEP_S = 0.01
 _PORTION = 50
+_STOP_TIMEOUT_S = 5
 _FETCH_SIZE_BYTES = 4 << 20
 
 
@@ -108,7 +110,8 @@ class Intake(mode.Service):
         """Finish what was read, publish it, leave the group."""
         await self.release(list(self.lanes), self._settings.rebalance_timeout_s / 2)
         if self._consumer is not None:
-            await self._consumer.stop()
+            with contextlib.suppress(asyncio.TimeoutError):  # aiokafka's fetcher can swallow its cancellation
+                await asyncio.wait_for(self._consumer.stop(), _STOP_TIMEOUT_S)
 
     async def process(self, delivery: Delivery) -> None:
         """Apply one batch and queue what it owes. Never raises: what a retry cannot mend ends the process."""
