@@ -4,6 +4,7 @@ An error's own text is shown only where Lethe wrote it. Exceptions of drivers ma
 are named by class, and a trace is frames without texts.
 """
 
+import os
 import sys
 import traceback
 
@@ -18,12 +19,24 @@ EXIT_INTERRUPTED = 130
 
 def report(error: BaseException, debug: bool) -> int:
     """Print the line for an error (with `debug` also the frames) on standard error; returns the exit code."""
+    if isinstance(error, BrokenPipeError) and error.filename is None and _output_is_closed():
+        return EXIT_FAILED
     if debug:
         print(frames(error), file=sys.stderr)
     typer.secho(f"lethe: {line(error)}", err=True, fg="red")
     if isinstance(error, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     return EXIT_MUST_ACT if isinstance(error, Stop) else EXIT_FAILED
+
+
+def _output_is_closed() -> bool:
+    """Whether who read our output has gone (`lethe dlq ls | head`): then there is nobody to tell anything."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def line(error: BaseException) -> str:

@@ -1,11 +1,13 @@
 """All of Lethe on this machine: the embedded stack, migrations, topics and the workers, as one thing to start and stop."""
 
 import asyncio
+import fcntl
+import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from workers.cli import environment
 from workers.cli.steps import Steps
@@ -52,11 +54,17 @@ class LocalLethe:
         self._worker_names = worker_names
         self._stack: Stack = _stack(self.data_dir, ports)
         self._workers: list[SupervisedWorker] = []
+        self._lock: IO[str] | None = None
 
     @property
     def environment_file(self) -> Path:
         """Settings for other commands, as long as it runs."""
         return self.data_dir / "env"
+
+    @property
+    def is_started(self) -> bool:
+        """Whether there is something to stop, ready or not."""
+        return self._lock is not None
 
     @property
     def web_ports(self) -> Mapping[str, int]:
@@ -69,6 +77,10 @@ class LocalLethe:
 
         with self._steps.step("Apache Kafka's programs are here (fetched once)", bar=True):
             jars.ensure(jars.default_cache(self.data_dir))
+        self._lock = _lock(self.data_dir)
+        known = self._stack.postgres.cluster_dir.exists()
+        if known:
+            self._start_workers()  # they load while the servers start, and wait for them
         with self._steps.step("Kafka and PostgreSQL answer"):
             self._stack.start()
         self.settings = _settings(self._stack, self.data_dir)
@@ -77,7 +89,9 @@ class LocalLethe:
             self._prepare()
         if self._worker_names:
             with self._steps.step(f"Workers are ready: {', '.join(self._worker_names)}"):
-                self._start_workers()
+                if not known:
+                    self._start_workers()
+                self._await_workers()
 
     def check(self) -> None:
         """Look after the workers. Raises StackError when Kafka or PostgreSQL ended by itself."""
@@ -87,12 +101,16 @@ class LocalLethe:
                 self._steps.say(f"[yellow]!![/yellow]  {told}")
 
     def stop(self) -> None:
-        """Workers first: they still need the servers to finish what they have read."""
+        """Workers first: they still need the servers to finish what they have read. Does nothing before `start`."""
+        if self._lock is None:
+            return
         if self._workers:
             with ThreadPoolExecutor(len(self._workers)) as pool:
                 list(pool.map(SupervisedWorker.stop, self._workers))
         self._stack.stop()
         self.environment_file.unlink(missing_ok=True)
+        self._lock.close()
+        self._lock = None
 
     def _prepare(self) -> None:
         """Tables and topics have nothing to do with each other."""
@@ -101,11 +119,13 @@ class LocalLethe:
                 done.result()
 
     def _start_workers(self) -> None:
-        child = environment.for_child(self.settings, ROOT)
+        child = environment.for_child(_settings(self._stack, self.data_dir), ROOT)
         folder = self.data_dir / "workers"
         self._workers = [SupervisedWorker(name, port, folder, child) for name, port in self.web_ports.items()]
         for worker in self._workers:
             worker.start()
+
+    def _await_workers(self) -> None:
         deadline_s = time.monotonic() + _READY_TIMEOUT_S
         waiting = list(self._workers)
         while waiting:
@@ -137,6 +157,26 @@ def _stack(data_dir: Path, ports: Ports) -> "Stack":
     from deploy.local import stack
 
     return stack.Stack(data_dir, stack.Ports(ports.kafka, ports.kafka + 1, ports.postgres), show_progress=False)
+
+
+def _lock(data_dir: Path) -> IO[str]:
+    """Held as long as the platform runs: a second one on the same directory would end the first one's workers."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    handle = (data_dir / "lethe.lock").open("a+")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.seek(0)
+        holder = handle.read().strip() or "unknown"
+        handle.close()
+        raise UsageError(
+            f"Lethe already runs in {data_dir} (process {holder}): use it, end that process first, or choose another "
+            "--data-dir and ports"
+        ) from None
+    handle.truncate(0)
+    handle.write(f"{os.getpid()}\n")
+    handle.flush()
+    return handle
 
 
 def _settings(stack: "Stack", data_dir: Path) -> Settings:

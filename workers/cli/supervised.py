@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _PAUSES_S = (1, 2, 4, 8, 15, 30)
 _STEADY_S = 60.0
 _STOP_TIMEOUT_S = 40.0
+_WAIT_S = "60"
 _SHOWN_LINES = 5
 _LINE_CHARS = 300
 
@@ -82,7 +83,7 @@ class SupervisedWorker:
     def _spawn(self) -> None:
         # `-X lethe=…` means nothing to Python; it lets a leftover process be recognised for sure.
         mark = ("-X", f"lethe={self._record}")
-        arguments = ("-m", "workers", "worker", self.name, "--web-port", str(self.web_port))
+        arguments = ("-m", "workers", "worker", self.name, "--web-port", str(self.web_port), "--wait", _WAIT_S)
         self._program.spawn(
             [sys.executable, *mark, *arguments], self.log, signal.SIGKILL, env=self._environment
         )

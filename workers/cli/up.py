@@ -47,6 +47,7 @@ def up(
                 lethe.check()
         finally:
             ending.begin()
-            steps.say("Ending: workers first, then Kafka and PostgreSQL.")
+            if lethe.is_started:
+                steps.say("Ending: workers first, then Kafka and PostgreSQL.")
             lethe.stop()
     steps.say("Ended. Start again with the same command: everything is still there.")

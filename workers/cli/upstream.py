@@ -32,10 +32,8 @@ async def publish(
     the topic does not exist, aiokafka's errors for what the broker refuses.
     """
     from aiokafka import AIOKafkaProducer
-    from aiokafka.errors import KafkaConnectionError
 
-    from workers.cli import connections
-
+    await require_topic(settings, topic)
     producer = AIOKafkaProducer(
         **settings.kafka_client,
         acks="all",
@@ -46,11 +44,6 @@ async def publish(
     )
     try:
         await producer.start()
-    except KafkaConnectionError as error:
-        await producer.stop()
-        raise connections.kafka_away(settings, error) from None
-    try:
-        await _require(settings, topic)
         return await _send(producer, topic, records, rate_per_s, advance)
     finally:
         await producer.stop()
@@ -88,16 +81,20 @@ async def _settle(waiting: list[asyncio.Future[object]], advance: Callable[[int]
     return count
 
 
-async def _require(settings: Settings, topic: str) -> None:
-    """A producer would wait half a minute for a topic that does not exist."""
+async def require_topic(settings: Settings, topic: str) -> None:
+    """Raises LetheError when the broker is away or lacks the topic: clients would wait half a minute for it."""
     from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.errors import KafkaError
 
+    from workers.cli import connections
     from workers.errors import LetheError
 
     admin = AIOKafkaAdminClient(**settings.kafka_client)
-    await admin.start()
     try:
+        await admin.start()
         known = await admin.list_topics()
+    except KafkaError as error:
+        raise connections.kafka_away(settings, error) from None
     finally:
         await admin.close()
     if topic not in known:

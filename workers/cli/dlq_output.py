@@ -1,0 +1,88 @@
+"""How dead letters are printed."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from workers.engine.dead_letters import DeadLetter, State
+from workers.engine.records import Record
+from workers.errors import UsageError
+
+
+def state(named: str) -> State | None:
+    """The state to filter on; None for any. Raises UsageError."""
+    known: tuple[State, ...] = get_args(State)
+    if named == "any":
+        return None
+    for one in known:
+        if one == named:
+            return one
+    raise UsageError(f"--state is one of {', '.join(known)}, any")
+
+
+def print_list(letters: Sequence[DeadLetter], more: bool, json_lines: bool) -> None:
+    """A table, or JSON by line."""
+    if json_lines:
+        for letter in letters:
+            typer.echo(json.dumps(_plain(letter)))
+        return
+    console = Console()
+    if not letters:
+        console.print("No dead letters. (--state any lists those that were dealt with, too.)")
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("id, parked", "code, event", "reason, source"):
+        table.add_column(heading, overflow="fold", no_wrap=heading != "reason, source")
+    for letter in letters:
+        repeated = f" ×{letter.seen_count}" if letter.seen_count > 1 else ""
+        unsettled = "" if letter.state == "parked" else f" [dim]({letter.state})[/dim]"
+        source = f"{letter.topic}[{letter.partition}]@{letter.record_offset}"
+        table.add_row(
+            f"{str(letter.dead_letter_id)[:8]}\n[dim]{letter.parked_at:%Y-%m-%d %H:%M}[/dim]",
+            f"{letter.code}{repeated}{unsettled}\n[dim]{letter.event_type or '-'}[/dim]",
+            f"{escape(letter.reason + (f' ({letter.field})' if letter.field else ''))}\n[dim]{escape(source)}[/dim]",
+        )
+    console.print(table)
+    if more:
+        console.print(f"There are more than these {len(letters)}: raise --limit, or choose with --code.")
+
+
+def print_letter(letter: DeadLetter, json_lines: bool) -> None:
+    """All that may be shown of one letter without opening it."""
+    if json_lines:
+        typer.echo(json.dumps(_plain(letter)))
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _plain(letter).items():
+        table.add_row(name, escape("-" if value is None else str(value)))
+    Console().print(table)
+
+
+def print_record(record: Record) -> None:
+    """The refused record. What a terminal could take for a command is escaped."""
+    typer.echo(f"key      {_safe(record.key)}")
+    for name, value in record.headers:
+        typer.echo(f"header   {_printable(name)}: {_safe(value)}")
+    typer.echo(f"body     {_safe(record.value)}")
+
+
+def _safe(value: bytes | None) -> str:
+    return "(none)" if value is None else _printable(value.decode("utf-8", "backslashreplace"))
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def _plain(letter: DeadLetter) -> dict[str, Any]:
+    fields = letter._asdict()
+    fields |= {name: fields[name].isoformat() for name in ("parked_at", "changed_at")}
+    return {**fields, "dead_letter_id": str(letter.dead_letter_id)}
