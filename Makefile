@@ -51,10 +51,12 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
 		--require-hashes --requirement requirements.lock | \
 	while read -r word what rest; do case "$$word" in \
-		Collecting|Requirement) count=$$((count + 1)); echo "  [$$count/$$total] $${what%%=*}" ;; \
-		Installing) echo "  installing all of them" ;; \
+		Collecting) count=$$((count + 1)); echo "  [$$count/$$total] $${what%%=*}" ;; \
+		Requirement) count=$$((count + 1)) ;; \
+		Installing) echo "  installing them" ;; \
 	esac; done
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps --editable .
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps \
+		--config-settings editable_mode=compat --editable .  # compat: the checkout is on the path, deploy included
 	@touch $(STAMP)
 
 lock: $(STAMP)

@@ -1,4 +1,4 @@
-"""PostgreSQL refuses to run as root: whom it runs as then, and the least that this account must be let into."""
+"""PostgreSQL refuses to run as root: whom it runs as then, and the least that account may enter."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def let_through(path: Path, account: Account) -> None:
 
 
 def let_read(tree: Path, account: Account) -> None:
-    """Makes installed programs readable and runnable for the account, where a strict umask kept them closed."""
+    """Makes installed programs readable and runnable for the account where a strict umask closed them."""
     if _may(tree.stat(), account, stat.S_IRUSR | stat.S_IXUSR):
         return
     for path in (tree, *tree.rglob("*")):

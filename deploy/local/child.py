@@ -2,10 +2,10 @@
 
     python -I -S child.py PARENT_PID DEATH_SIGNAL UID:GID|- PROGRAM ARGUMENT...
 
-Doing this in a fresh process instead of a `preexec_fn` keeps Python code out of a forked, multi-threaded parent.
-On Linux the kernel sends DEATH_SIGNAL when the parent's thread that started this ends (prctl(2), PR_SET_PDEATHSIG);
-the setting survives the exec but not a change of user, so the user changes first. Elsewhere it is left out: a
-leftover program is then found and ended at the next start.
+A fresh process instead of a `preexec_fn` keeps Python code out of a forked, multi-threaded parent.
+On Linux the kernel sends DEATH_SIGNAL when the parent's thread that started this ends (prctl(2)). The setting
+survives the exec but not a change of user, so the user changes first. Elsewhere it is left out: a leftover
+program is then found and ended at the next start.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ def main(parent_pid: int, death_signal: int, account: str, command: list[str]) -
         if os.getppid() != parent_pid:
             sys.exit("the program that started this one is gone")
     try:
-        os.execv(command[0], command)
+        os.execv(command[0], command)  # noqa: S606  # becoming that program is the purpose
     except OSError as error:
         sys.exit(f"{command[0]} cannot be run: {error.strerror}")
 

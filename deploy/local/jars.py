@@ -1,4 +1,4 @@
-"""The broker's jars: named with their sha256 in `jars.lock`, fetched once through jgo, kept in a cache directory."""
+"""The broker's jars: named with their sha256 in `jars.lock`, fetched once through jgo, then cached."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def locked(path: Path = LOCK) -> list[Jar]:
 
 
 def default_cache(data_dir: Path) -> Path:
-    """`lethe/jars` in the user's cache directory when that is writable, otherwise inside the data directory."""
+    """`lethe/jars` in the user's cache directory when that is writable, else in the data directory."""
     bases = [os.environ.get("XDG_CACHE_HOME"), os.environ.get("HOME") and f"{os.environ['HOME']}/.cache"]
     for base in filter(None, bases):
         directory = Path(base) / "lethe" / "jars"
@@ -61,8 +61,9 @@ def default_cache(data_dir: Path) -> Path:
 def ensure(cache: Path, lock: Path = LOCK, show_progress: bool = True) -> list[Path]:
     """The verified jars' paths in class path order, fetched first where they are missing.
 
-    A stamp named after the lock file says that all were verified, so later calls only compare sizes. Safe for several
-    processes at once; an interrupted fetch goes on where it stopped. Raises StackError: no network, wrong checksum.
+    A stamp named after the lock file says that all were verified, so later calls only compare sizes. Safe for
+    several processes at once; an interrupted fetch goes on where it stopped.
+    Raises StackError: no network, wrong checksum.
     """
     wanted = locked(lock)
     paths = [cache / jar.filename for jar in wanted]
@@ -134,8 +135,8 @@ def _fetch(jar: Jar, cache: Path, advance: Callable[[int], None]) -> None:
         path = _download(jar, workplace)
         if hashlib.sha256(path.read_bytes()).hexdigest() != jar.sha256:
             raise StackError(
-                f"{jar.filename} as downloaded is not the file that {LOCK.name} names (sha256 differs); it was removed. "
-                "Try again; if it stays so, a proxy or mirror alters downloads"
+                f"{jar.filename} as downloaded is not the file that {LOCK.name} names (sha256 differs) and "
+                "was removed: try again; if it stays so, a proxy or mirror alters downloads"
             )
         os.replace(path, cache / jar.filename)
     finally:
@@ -161,6 +162,6 @@ def _download(jar: Jar, workplace: Path) -> Path:
         except (requests.RequestException, OSError, RuntimeError):  # RuntimeError: no repository answered 200
             time.sleep(0.5 * 2**attempt)
     raise StackError(
-        f"{jar.filename} could not be downloaded: check the network or the proxy, or set {REPOSITORY_VARIABLE} to a "
-        "Maven repository that you can reach"
+        f"{jar.filename} could not be downloaded: check the network or the proxy, or set "
+        f"{REPOSITORY_VARIABLE} to a Maven repository that you can reach"
     )

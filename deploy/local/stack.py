@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -29,8 +29,8 @@ class Ports(NamedTuple):
 class Stack:
     """The embedded stack of one data directory; what it holds survives a restart.
 
-    Only one process at a time may run it: a lock on the directory, held while it runs, tells. The servers end when
-    this process ends, however it ends; what survives all the same (not on Linux) is ended at the next start.
+    Only one process at a time may run it: a lock on the directory, held while it runs, tells. The servers end
+    when this process ends, however it ends; what survives (not on Linux) is ended at the next start.
     Every method blocks and may be called from any thread.
     """
 
@@ -41,6 +41,7 @@ class Stack:
         *,
         kafka_overrides: Mapping[str, str] | None = None,
         postgres_overrides: Mapping[str, str] | None = None,
+        jvm_options: Sequence[str] = (),
         show_progress: bool = True,
     ) -> None:
         self.data_dir = data_dir.absolute()
@@ -50,6 +51,7 @@ class Stack:
             listen.kafka,
             listen.controller,
             overrides=kafka_overrides,
+            jvm_options=jvm_options,
             jars_dir=jars.default_cache(self.data_dir),
             show_progress=show_progress,
         )
@@ -63,6 +65,7 @@ class Stack:
         *,
         kafka_overrides: Mapping[str, str] | None = None,
         postgres_overrides: Mapping[str, str] | None = None,
+        jvm_options: Sequence[str] = (),
     ) -> Self:
         """A stack on ports that are free now, silent: for tests and demonstrations."""
         return cls(
@@ -70,6 +73,7 @@ class Stack:
             Ports(*ports.choose(3)),
             kafka_overrides=kafka_overrides,
             postgres_overrides=postgres_overrides,
+            jvm_options=jvm_options,
             show_progress=False,
         )
 
@@ -85,11 +89,13 @@ class Stack:
     def start(self) -> None:
         """Returns once both answer and the database `lethe` exists; does nothing when it runs already.
 
-        Raises StackError, with nothing left running, when a port is taken, another process runs the same directory,
-        the jars cannot be fetched, or a server does not come up.
+        Raises StackError, with nothing left running, when a port is taken, another process runs the same
+        directory, the jars cannot be fetched, or a server does not come up.
         """
         self._acquire()
         try:
+            self.kafka.claim()
+            self.postgres.claim()
             with ThreadPoolExecutor(2) as pool:
                 for started in [pool.submit(self._start_kafka), pool.submit(self._start_postgres)]:
                     started.result()
@@ -131,7 +137,7 @@ class Stack:
             holder = handle.read().strip() or "unknown"
             handle.close()
             raise StackError(
-                f"a stack already runs in {self.data_dir} (process {holder}): use it, or end that process first"
+                f"a stack already runs in {self.data_dir} (process {holder}): use it, or end that one first"
             ) from None
         handle.truncate(0)
         handle.write(f"{os.getpid()}\n")
