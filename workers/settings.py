@@ -1,4 +1,8 @@
-"""Settings: environment variables `LETHE_*` first, then `lethe.toml` in the working directory, then these defaults."""
+"""Settings: environment variables `LETHE_*` first, then `lethe.toml` in the working directory, then these defaults.
+
+While `lethe up` runs, it leaves in `.lethe/env` where its servers are, so that other commands find them; whatever is
+set otherwise wins over it.
+"""
 
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +23,12 @@ class Settings(BaseSettings):
     """Everything that a deployment may choose. `lethe doctor` prints it without secrets."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LETHE_", toml_file="lethe.toml", frozen=True, extra="forbid", hide_input_in_errors=True
+        env_prefix="LETHE_",
+        toml_file="lethe.toml",
+        env_file=".lethe/env",
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
     )
 
     prefix: str = Field(
@@ -118,8 +127,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then `lethe.toml`."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        """Arguments, then the environment, then `lethe.toml`, then what `lethe up` left."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls), dotenv_settings
 
 
 def load(**overrides: object) -> Settings:

@@ -98,7 +98,9 @@ def timings(steps: Iterable[tuple[str, float]], total_s: float) -> RenderableTyp
 def verdict(checks: Sequence[Check]) -> RenderableType:
     """Each claim with its answer."""
     lines = [
-        f"[red]NO[/red]   {check.claim}: {check.problem}" if check.problem else f"[green]yes[/green]  {check.claim}"
+        f"[red]NO[/red]   {check.claim}: {check.problem}"
+        if check.problem
+        else f"[green]yes[/green]  {check.claim}"
         for check in checks
     ]
     return Panel("\n".join(lines), title="Checked against what the carriers read", title_align="left")
@@ -108,7 +110,9 @@ def _table(*headings: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         right = heading.startswith(">")
-        table.add_column(heading.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold")
+        table.add_column(
+            heading.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold"
+        )
     return table
 
 
@@ -117,4 +121,9 @@ def _fields(order: Mapping[str, Any]) -> list[tuple[str, str]]:
     ship_to = dict(order["ship_to"])
     lines = [(f"line{number}", line) for number, line in enumerate(ship_to.pop("lines"), 1)]
     head = [(name, str(ship_to.pop(name))) for name in ("name", "company") if name in ship_to]
-    return [*head, *lines, *((name, str(value)) for name, value in ship_to.items()), ("customer_ref", order["customer_ref"])]
+    return [
+        *head,
+        *lines,
+        *((name, str(value)) for name, value in ship_to.items()),
+        ("customer_ref", order["customer_ref"]),
+    ]

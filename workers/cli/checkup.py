@@ -20,9 +20,15 @@ from workers.vault import keyring as keyrings
 _MIN_POSTGRES = 160000
 _TIMEOUT_MS = 5000
 # Protocol calls that Lethe cannot do without, by their number in the Kafka protocol.
-_NEEDED_CALLS = {21: "DeleteRecords", 22: "InitProducerId", 26: "EndTxn", 28: "TxnOffsetCommit", 44: "IncrementalAlterConfigs"}
+_NEEDED_CALLS = {
+    21: "DeleteRecords",
+    22: "InitProducerId",
+    26: "EndTxn",
+    28: "TxnOffsetCommit",
+    44: "IncrementalAlterConfigs",
+}
 # A call that first came with a version tells that a broker is at least that old.
-_SINCE = {92: "4.2", 88: "4.1", 76: "4.0", 68: "3.7", 60: "2.8", 44: "2.3"}
+_SINCE = {90: "4.1", 80: "3.9", 60: "2.8"}
 
 
 class Finding(NamedTuple):
@@ -57,11 +63,11 @@ async def _kafka(settings: Settings) -> Finding:
         return Finding("Kafka", "problem", str(away).partition(": ")[0], str(away).partition(": ")[2])
     calls = set(connection._versions)  # aiokafka tells them in no other way
     connection.close()
-    version = next((version for call, version in _SINCE.items() if call in calls), "older than 2.3")
+    version = next((f"{since} or newer" for call, since in _SINCE.items() if call in calls), "older than 2.8")
     missing = [name for call, name in _NEEDED_CALLS.items() if call not in calls]
     if missing:
         return Finding("Kafka", "problem", f"lacks {', '.join(missing)}", "use Apache Kafka 3.0 or newer")
-    return Finding("Kafka", "ok", f"{settings.kafka_bootstrap} answers, version {version} or newer, transactions")
+    return Finding("Kafka", "ok", f"{settings.kafka_bootstrap} answers, version {version}, transactions")
 
 
 def _topics(settings: Settings, is_reachable: bool) -> Finding:
@@ -78,7 +84,10 @@ def _topics(settings: Settings, is_reachable: bool) -> Finding:
         return Finding("Topics", "problem", str(error))
     if changes:
         return Finding(
-            "Topics", "problem", f"{len(changes)} differences to what is declared", "lethe topics plan, then apply"
+            "Topics",
+            "problem",
+            f"{len(changes)} differences to what is declared",
+            "lethe topics plan, then apply",
         )
     return Finding("Topics", "ok", f"{len(desk.topics)} are as declared")
 
@@ -86,9 +95,15 @@ def _topics(settings: Settings, is_reachable: bool) -> Finding:
 async def _database(settings: Settings) -> list[Finding]:
     try:
         async with connections.database(settings) as connection:
-            return [_postgres(settings, connection), await _tables(connection), await _keyring(settings, connection)]
+            return [
+                _postgres(settings, connection),
+                await _tables(connection),
+                await _keyring(settings, connection),
+            ]
     except asyncpg.InvalidCatalogNameError:
-        return [Finding("PostgreSQL", "problem", f"no database {connections.place(settings)}", "lethe migrate")]
+        return [
+            Finding("PostgreSQL", "problem", f"no database {connections.place(settings)}", "lethe migrate")
+        ]
     except LetheError as error:
         found, _, todo = str(error).partition(": ")
         return [Finding("PostgreSQL", "problem", found, todo)]
@@ -125,7 +140,14 @@ async def _keyring(settings: Settings, connection: asyncpg.Connection) -> Findin
 def _keyring_files(directory: Path) -> list[Finding]:
     """Keys that others may read are no secret; keys beside the database are stolen with it."""
     if not directory.is_dir():
-        return []
+        return [
+            Finding(
+                "Keyring files",
+                "problem",
+                f"{directory} does not exist",
+                "lethe migrate, or set LETHE_KEYRING_DIR",
+            )
+        ]
     loose = [path for path in (directory, *directory.rglob("*")) if _others_may(path)]
     if loose:
         todo = f"chmod -R go= {directory}"

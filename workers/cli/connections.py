@@ -29,7 +29,9 @@ async def database(settings: Settings, name: str | None = None) -> AsyncIterator
             f"PostgreSQL at {place(settings)} refuses this user or password: correct LETHE_DATABASE_DSN"
         ) from None
     except asyncpg.PostgresError as error:
-        raise LetheError(f"PostgreSQL at {place(settings)} refuses the connection ({type(error).__name__})") from None
+        raise LetheError(
+            f"PostgreSQL at {place(settings)} refuses the connection ({type(error).__name__})"
+        ) from None
     except (OSError, TimeoutError) as error:
         raise LetheError(
             f"PostgreSQL does not answer at {place(settings)} ({type(error).__name__}): start it (`lethe up` starts one "

@@ -101,7 +101,9 @@ def _show(run: "Run", lethe: "LocalLethe", console: "Console") -> None:
         f"were refused, {run.duplicates} repetitions ignored.\n"
     )
     console.print(account.deliveries(run.received, carriers))
-    console.print(account.side_by_side(traffic.orders[one.shipment_id], one.address or {}, carriers[one.carrier]))
+    console.print(
+        account.side_by_side(traffic.orders[one.shipment_id], one.address or {}, carriers[one.carrier])
+    )
     console.print(account.refusals(run.letters))
     console.print(account.lag(run.lag))
     console.print()

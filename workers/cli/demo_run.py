@@ -83,7 +83,9 @@ def example(run: Run, carriers: Mapping[str, Carrier]) -> Received:
         fields = len(ship_to) - 1 + len(ship_to["lines"])
         return fields - len(one.address or ()), fields
 
-    assigned = [one for one in run.received if one.event_type == "address.assigned" and one.carrier in carriers]
+    assigned = [
+        one for one in run.received if one.event_type == "address.assigned" and one.carrier in carriers
+    ]
     if not assigned:
         raise LetheError("no carrier read an address")
     return max(assigned, key=left_out)

@@ -39,7 +39,9 @@ def make(count: int, seed: int, carriers: Mapping[str, Carrier], now: datetime |
     events = list(sample_orders.orders(count, seed, carriers, since, follow_ups=True, bad=True))
     good = [event for event in events if event.expected is None]
     published, duplicates = _with_repetitions(events, random.Random(seed))
-    orders = {body["order_id"]: body for event in good if "ship_to" in (body := _body(event)) and "carrier" in body}
+    orders = {
+        body["order_id"]: body for event in good if "ship_to" in (body := _body(event)) and "carrier" in body
+    }
     refusals = Counter(event.expected for event in events if event.expected is not None)
     return Traffic(published, orders, expected_notices(good), refusals, duplicates)
 
@@ -61,7 +63,9 @@ def expected_notices(events: Iterable[SampleEvent]) -> dict[str, list[Told]]:
             told[order].append(Told(carriers[order], "address.assigned"))
         elif order not in waiting:
             corrected = event.type == "order.address_changed"
-            told[order].append(Told(carriers[order], "address.corrected" if corrected else "address.withdrawn"))
+            told[order].append(
+                Told(carriers[order], "address.corrected" if corrected else "address.withdrawn")
+            )
     return told
 
 

@@ -74,7 +74,9 @@ def show_command(
 @app.command("replay")
 def replay_command(
     ids: Ids = None,
-    all_parked: Annotated[bool, typer.Option("--all", help="Every parked event (with --code: of that code).")] = False,
+    all_parked: Annotated[
+        bool, typer.Option("--all", help="Every parked event (with --code: of that code).")
+    ] = False,
     code: Code = None,
     wait_s: Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for the outcome.")] = 30.0,
 ) -> None:

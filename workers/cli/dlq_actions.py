@@ -77,7 +77,9 @@ async def _choose(
     return [await dead_letters.find(connection, one) for one in named]
 
 
-async def _await_outcomes(connection: asyncpg.Connection, ids: Sequence[UUID], wait_s: float) -> list[DeadLetter]:
+async def _await_outcomes(
+    connection: asyncpg.Connection, ids: Sequence[UUID], wait_s: float
+) -> list[DeadLetter]:
     deadline_s = time.monotonic() + wait_s
     while True:
         letters = await dead_letters.read(connection, ids)

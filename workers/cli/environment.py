@@ -12,7 +12,8 @@ from workers.settings import Settings
 
 def variables(settings: Settings) -> dict[str, str]:
     """Every setting that was chosen, secrets included; paths made absolute."""
-    return {f"LETHE_{name.upper()}": _text(getattr(settings, name)) for name in sorted(settings.model_fields_set)}
+    chosen = {name: getattr(settings, name) for name in sorted(settings.model_fields_set)}
+    return {f"LETHE_{name.upper()}": _text(value) for name, value in chosen.items() if value is not None}
 
 
 def for_child(settings: Settings, root: Path) -> dict[str, str]:

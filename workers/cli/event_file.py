@@ -26,7 +26,18 @@ from workers.vault.keyring import LOOKUP_PURPOSES, Keyring
 TOPIC = "orders"
 _KEY_SIZE_BYTES = 32
 _ENVELOPE = frozenset(
-    ("data", "data_base64", "specversion", "id", "source", "type", "time", "subject", "dataschema", "datacontenttype")
+    (
+        "data",
+        "data_base64",
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "time",
+        "subject",
+        "dataschema",
+        "datacontenttype",
+    )
 )
 
 
@@ -50,7 +61,9 @@ class Line(NamedTuple):
 class Checker:
     """Checks lines one after the other; remembers which carrier an order named, for what follows it."""
 
-    def __init__(self, settings: Settings, carriers: Mapping[str, Carrier], now: datetime | None = None) -> None:
+    def __init__(
+        self, settings: Settings, carriers: Mapping[str, Carrier], now: datetime | None = None
+    ) -> None:
         self._settings = settings
         self._carriers = carriers
         self._now = now or datetime.now(UTC)
@@ -71,10 +84,15 @@ class Checker:
             record = Outgoing(_key(event), envelope.to_headers(event), event.data or b"")
             self._judge(record, number)
         except FieldErrors as errors:
-            wrong = [Problem(number, f"data.{one.field}".rstrip("."), one.code, one.reason) for one in errors.errors]
+            wrong = [
+                Problem(number, f"data.{one.field}".rstrip("."), one.code, one.reason)
+                for one in errors.errors
+            ]
             return Line(number, None, tuple(wrong))
         except (ContractError, Refused) as refusal:
-            return Line(number, None, (Problem(number, _in_file(refusal.field), refusal.code, refusal.reason),))
+            return Line(
+                number, None, (Problem(number, _in_file(refusal.field), refusal.code, refusal.reason),)
+            )
         first = self._ids.setdefault((event.source, event.id), number)
         if first != number:
             reason = f"with its source is the same as in line {first}: it would be ignored as a repetition"
@@ -100,7 +118,9 @@ class Checker:
         carrier = self._carriers.get(name)
         if carrier is None:
             raise Refused(
-                RefusalCode.UNKNOWN_CARRIER, "this carrier is not configured: add its file or correct the order", "carrier"
+                RefusalCode.UNKNOWN_CARRIER,
+                "this carrier is not configured: add its file or correct the order",
+                "carrier",
             )
         projection.project(ship_to, carrier, consent)
 
@@ -120,7 +140,9 @@ def _key(event: CloudEvent) -> bytes:
     """The customer reference; decoding the data here reports every wrong field, not only the first one."""
     spec = registry.spec_for(event.type, event.dataschema)
     if spec.topic != TOPIC:
-        raise Refused(RefusalCode.TYPE_UNKNOWN, f"is an event of the topic {spec.topic}, not of {TOPIC}", "type")
+        raise Refused(
+            RefusalCode.TYPE_UNKNOWN, f"is an event of the topic {spec.topic}, not of {TOPIC}", "type"
+        )
     data = registry.decode(event)
     return str(getattr(data, "customer_ref", "")).encode()
 
@@ -136,4 +158,7 @@ def _as_consumed(record: Outgoing, number: int) -> Record:
 
 def _throwaway_keyring() -> Keyring:
     """Admission names events by keyed hashes; here nothing is kept of them, so any keys do."""
-    return Keyring({1: os.urandom(_KEY_SIZE_BYTES)}, {purpose: os.urandom(_KEY_SIZE_BYTES) for purpose in LOOKUP_PURPOSES})
+    return Keyring(
+        {1: os.urandom(_KEY_SIZE_BYTES)},
+        {purpose: os.urandom(_KEY_SIZE_BYTES) for purpose in LOOKUP_PURPOSES},
+    )

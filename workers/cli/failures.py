@@ -19,7 +19,8 @@ EXIT_INTERRUPTED = 130
 
 def report(error: BaseException, debug: bool) -> int:
     """Print the line for an error (with `debug` also the frames) on standard error; returns the exit code."""
-    if isinstance(error, BrokenPipeError) and error.filename is None and _output_is_closed():
+    if isinstance(error, BrokenPipeError):
+        _discard_output()
         return EXIT_FAILED
     if debug:
         print(frames(error), file=sys.stderr)
@@ -29,14 +30,9 @@ def report(error: BaseException, debug: bool) -> int:
     return EXIT_MUST_ACT if isinstance(error, Stop) else EXIT_FAILED
 
 
-def _output_is_closed() -> bool:
-    """Whether who read our output has gone (`lethe dlq ls | head`): then there is nobody to tell anything."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+def _discard_output() -> None:
+    """Who read our output has gone (`lethe dlq ls | head`): there is nobody to tell anything, at exit neither."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def line(error: BaseException) -> str:
@@ -55,7 +51,9 @@ def line(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, ConnectionError | TimeoutError):
         return f"a server does not answer ({kind}): try `lethe doctor`"
-    return f"unexpected {kind}: a fault in Lethe; run it again with `lethe --debug …` and report what it prints"
+    return (
+        f"unexpected {kind}: a fault in Lethe; run it again with `lethe --debug …` and report what it prints"
+    )
 
 
 def frames(error: BaseException) -> str:

@@ -149,14 +149,18 @@ def require_checkout() -> None:
                 "the embedded Kafka and PostgreSQL come with a checkout of Lethe: run this from its directory, or point "
                 "LETHE_KAFKA_BOOTSTRAP and LETHE_DATABASE_DSN at servers of your own and use `lethe worker`"
             ) from None
-        raise UsageError(f"the package {missing} is missing: run `make setup`, or install lethe[embedded]") from None
+        raise UsageError(
+            f"the package {missing} is missing: run `make setup`, or install lethe[embedded]"
+        ) from None
 
 
 def _stack(data_dir: Path, ports: Ports) -> "Stack":
     require_checkout()
     from deploy.local import stack
 
-    return stack.Stack(data_dir, stack.Ports(ports.kafka, ports.kafka + 1, ports.postgres), show_progress=False)
+    return stack.Stack(
+        data_dir, stack.Ports(ports.kafka, ports.kafka + 1, ports.postgres), show_progress=False
+    )
 
 
 def _lock(data_dir: Path) -> IO[str]:

@@ -83,7 +83,16 @@ class SupervisedWorker:
     def _spawn(self) -> None:
         # `-X lethe=…` means nothing to Python; it lets a leftover process be recognised for sure.
         mark = ("-X", f"lethe={self._record}")
-        arguments = ("-m", "workers", "worker", self.name, "--web-port", str(self.web_port), "--wait", _WAIT_S)
+        arguments = (
+            "-m",
+            "workers",
+            "worker",
+            self.name,
+            "--web-port",
+            str(self.web_port),
+            "--wait",
+            _WAIT_S,
+        )
         self._program.spawn(
             [sys.executable, *mark, *arguments], self.log, signal.SIGKILL, env=self._environment
         )

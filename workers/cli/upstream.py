@@ -63,9 +63,7 @@ async def _send(
     started_s, count = time.monotonic(), 0
     waiting: list[asyncio.Future[object]] = []
     for record in records:
-        waiting.append(
-            await producer.send(topic, record.value, key=record.key, headers=list(record.headers))
-        )
+        waiting.append(await producer.send(topic, record.value, key=record.key, headers=list(record.headers)))
         if len(waiting) >= window:
             count += await _settle(waiting, advance)
             if rate_per_s is not None:

@@ -14,13 +14,18 @@ _POLL_S = 0.1
 
 def worker(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]…", help="shipping, relay; all of them when none is named.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]…", help="shipping, relay; all of them when none is named."),
     ] = None,
     web_port: Annotated[
-        int | None, typer.Option("--web-port", min=1, max=65535, help="Where /health, /ready and /metrics are.")
+        int | None,
+        typer.Option("--web-port", min=1, max=65535, help="Where /health, /ready and /metrics are."),
     ] = None,
     wait_s: Annotated[
-        float, typer.Option("--wait", min=0, help="Seconds to wait for PostgreSQL, its tables, Kafka and its topics.")
+        float,
+        typer.Option(
+            "--wait", min=0, help="Seconds to wait for PostgreSQL, its tables, Kafka and its topics."
+        ),
     ] = 0.0,
 ) -> None:
     """Run the named workers in this process until SIGTERM or Ctrl-C; what was read is finished first.
@@ -67,7 +72,9 @@ async def _look(settings: "Settings", with_kafka: bool) -> None:
         async with connections.database(settings) as connection:
             await migrate.check(connection)
     except asyncpg.InvalidCatalogNameError:
-        raise LetheError(f"the database {connections.place(settings)} does not exist: run `lethe migrate`") from None
+        raise LetheError(
+            f"the database {connections.place(settings)} does not exist: run `lethe migrate`"
+        ) from None
     if with_kafka:
         await upstream.require_topic(settings, settings.topic("orders"))
         await upstream.require_topic(settings, settings.topic("relay.positions"))
