@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import re
+import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -98,7 +99,7 @@ def _read_key(path: Path) -> bytes:
 
 def _write_key(path: Path) -> None:
     """Write a new random key, readable by its owner alone, durably. An existing file is left as it is."""
-    draft = path.with_suffix(f".{os.getpid()}.new")
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")  # a crash may have left another one behind
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -109,3 +110,8 @@ def _write_key(path: Path) -> None:
             os.link(draft, path)
     finally:
         draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name as well: a database must not outlive the only key to it
+    finally:
+        os.close(folder)

@@ -48,7 +48,7 @@ class DataKey:
         """The plaintext. Raises Unreadable when the key, the place or a bit is wrong."""
         try:
             return self._cipher.decrypt(sealed[:_NONCE_SIZE_BYTES], sealed[_NONCE_SIZE_BYTES:], place)
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: cut short, not even a nonce is left
             raise Unreadable("a sealed value does not open under its key") from None
 
 
@@ -68,5 +68,5 @@ def unwrap_key(kek: AESGCM, wrapped: bytes, owner: bytes) -> DataKey:
     """The data key. Raises Unreadable when the epoch or the owner is wrong."""
     try:
         return DataKey(kek.decrypt(wrapped[:_NONCE_SIZE_BYTES], wrapped[_NONCE_SIZE_BYTES:], owner))
-    except InvalidTag:
+    except (InvalidTag, ValueError):
         raise Unreadable("a data key does not open under its epoch") from None
