@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 import asyncpg
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # no __all__
 
 from deploy.local.stack import Stack
@@ -93,7 +93,7 @@ class Site:
             await connection.close()
 
     def committed(self, group: str, topic: str, partitions: int) -> int:
-        """The sum of a group's committed offsets."""
+        """The sum of a group's committed offsets; 0 while the group's coordinator does not say."""
         consumer = self._offsets.get(group)
         if consumer is None:
             # read_uncommitted: the last committed offset at once, not after the transaction that is under way
@@ -102,7 +102,10 @@ class Site:
                 {"bootstrap.servers": self.stack.bootstrap} | options, logger=QUIET
             )
         asked = [TopicPartition(topic, number) for number in range(partitions)]
-        return sum(max(0, found.offset) for found in consumer.committed(asked, timeout=10))
+        try:
+            return sum(max(0, found.offset) for found in consumer.committed(asked, timeout=10))
+        except KafkaException:  # the coordinator is being chosen; who waits for progress gives up in time
+            return 0
 
     def close_group(self, group: str) -> None:
         """Let go of the connection that asked for a group's offsets."""
@@ -118,7 +121,7 @@ class Site:
         return {(where.topic, where.partition): future.result().offset for where, future in found.items()}
 
     def read_keys(self, topics: Iterable[str], partitions: int) -> list[bytes]:
-        """The key of every committed record in `topics`, as a reader of committed records finds them."""
+        """The key of every committed record in `topics`. Raises BenchError where one is not an address."""
         options = {
             "group.id": "bench.verify",
             "isolation.level": "read_committed",
@@ -145,8 +148,8 @@ def _read_to_ends(consumer: Consumer, partitions: int) -> list[bytes]:
             error, key = message.error(), message.key()
             if error is not None and error.code() == KafkaError._PARTITION_EOF:
                 ended.add((message.topic(), message.partition()))
-            elif error is not None or key is None:
-                raise BenchError(f"an output topic cannot be read: {error or 'a record without key'}")
+            elif error is not None or key is None or message.value() is None:
+                raise BenchError(f"an output topic cannot be read: {error or 'a record that is no address'}")
             else:
                 keys.append(key)
                 deadline_s = time.monotonic() + _READ_TIMEOUT_S

@@ -3,21 +3,23 @@
 A batch's position, dedupe keys, data keys, sealed shipments, disclosures and sealed outbox commit in one
 database transaction; its records are then published from memory in one Kafka transaction with their source
 offsets. Three stages overlap: reading and validating batch n+2, the database's work on n+1, publishing n.
+It uses every trick on the client that Lethe uses.
 
 What it leaves out: recovery (the outbox is written, never read), rebalances (it is given its partitions),
 refusals, screening, rules of carriers and countries, later events of an order, metrics.
 """
 
 import asyncio
-import hmac
+import gc
+import hashlib
 import os
 import time
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import asyncpg
+import msgpack
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -35,18 +37,15 @@ _SHIPMENTS = (
     "state",
     "contact_consent",
     "recipient",
-    "placed_at",
 )
 _DISCLOSURES = (
     "subject_id",
     "shipment_id",
     "recipient",
     "fields",
-    "purpose",
     "legal_basis",
-    "disclosed_at",
 )
-_FIELDS = ["name", "lines", "city", "postal_code", "country"]
+_FIELDS = "name lines city postal_code country"
 _dump = OrderPlaced.model_fields["ship_to"].annotation.__pydantic_serializer__.to_json  # type: ignore[union-attr]  # it is the model Recipient
 
 
@@ -62,8 +61,8 @@ class Order(NamedTuple):
     """A validated event, ready for the database."""
 
     partition: int
-    event_key: UUID
-    reference_hash: bytes
+    event_key: str
+    reference_hash: str
     data: OrderPlaced
 
 
@@ -104,7 +103,7 @@ class Loop:
     async def read(self, consumer: AIOKafkaConsumer) -> None:
         """Stage 1: fetch and validate."""
         next_offsets: dict[TopicPartition, int] = {}
-        hash_ = hmac.digest
+        keys, blake = self._keys, hashlib.blake2b
         while True:
             fetched = await consumer.getmany(timeout_ms=200, max_records=self._todo.batch_records)
             if not fetched:
@@ -113,8 +112,8 @@ class Loop:
             for partition, records in fetched.items():
                 for record in records:
                     name = common.event_name(record.headers)
-                    key = UUID(bytes=hash_(self._keys.event, name, "sha256")[:16])
-                    reference = hash_(self._keys.reference, record.key, "sha256")
+                    key = blake(name, key=keys.event, digest_size=16).hexdigest()
+                    reference = blake(record.key, key=keys.reference, digest_size=16).hexdigest()
                     orders.append(Order(partition.partition, key, reference, common.read_order(record.value)))
             starts = {partition: next_offsets.get(partition, 0) for partition in fetched}
             offsets = common.offsets_after(fetched)
@@ -144,76 +143,89 @@ class Loop:
                 await self._pool.execute(_SQL["tidy"], partitions, list(offsets.values()))
 
     async def _store(self, connection: Any, batch: Parsed) -> list[common.Output]:
-        orders = batch.orders
         partitions = [partition.partition for partition in batch.offsets]
-        moved = await connection.fetch(
-            _SQL["advance"],
-            self._todo.source,
-            partitions,
-            list(batch.starts.values()),
-            list(batch.offsets.values()),
-        )
+        starts, ends = list(batch.starts.values()), list(batch.offsets.values())
+        moved = await connection.fetch(_SQL["advance"], self._todo.source, partitions, starts, ends)
         if len(moved) != len(partitions):
             raise RuntimeError("another process has moved the position")
-        rows = await connection.fetch(_SQL["claim"], [order.event_key for order in orders])
-        fresh = {row[0] for row in rows}
-        subjects = await self._hold(connection, {order.reference_hash for order in orders})
-        return await self._write(connection, batch, fresh, subjects)
+        named = {order.event_key for order in batch.orders}
+        seen = {row[0] for row in await connection.fetch(_SQL["claim"], _array(named))}
+        orders = _first_of_each(batch.orders, seen)
+        subjects = await self._hold(connection, list({order.reference_hash for order in orders}))
+        return await self._write(connection, batch, orders, subjects)
 
-    async def _hold(self, connection: Any, hashes: set[bytes]) -> dict[bytes, tuple[int, AESGCM]]:
+    async def _hold(self, connection: Any, hashes: list[str]) -> dict[str, tuple[int, AESGCM]]:
         """The subjects' numbers and data keys, locked against a fence; created where new."""
         wrap = self._keys.wrap
-        subjects = {
-            hash_: (subject_id, AESGCM(wrap.decrypt(key[:12], key[12:], hash_)))
-            for subject_id, hash_, key in await connection.fetch(_SQL["hold"], list(hashes))
-        }
-        missing = sorted(hashes - subjects.keys())
+        subjects = {}
+        for place, subject_id, key in await connection.fetch(_SQL["hold"], _array(hashes)):
+            owner = hashes[place - 1]
+            subjects[owner] = (subject_id, AESGCM(wrap.decrypt(key[:12], key[12:], owner.encode())))
+        missing = sorted(owner for owner in hashes if owner not in subjects)
         if missing:
-            fresh = {hash_: os.urandom(32) for hash_ in missing}
+            fresh = [os.urandom(32) for _ in missing]
             wrapped = []
-            for hash_, key in fresh.items():
-                nonce = os.urandom(12)
-                wrapped.append(nonce + wrap.encrypt(nonce, key, hash_))
-            for subject_id, hash_ in await connection.fetch(_SQL["add_subjects"], missing, wrapped):
-                subjects[hash_] = (subject_id, AESGCM(fresh[hash_]))
+            for owner, key in zip(missing, fresh, strict=True):
+                nonce = next(_nonces)
+                wrapped.append(nonce + wrap.encrypt(nonce, key, owner.encode()))
+            for place, subject_id in await connection.fetch(_SQL["add_subjects"], _array(missing), wrapped):
+                subjects[missing[place - 1]] = (subject_id, AESGCM(fresh[place - 1]))
         return subjects
 
     async def _write(
-        self,
-        connection: Any,
-        batch: Parsed,
-        fresh: set[Any],
-        subjects: dict[bytes, tuple[int, AESGCM]],
+        self, connection: Any, batch: Parsed, orders: list[Order], subjects: dict[str, tuple[int, AESGCM]]
     ) -> list[common.Output]:
-        now, time_ = datetime.now(UTC), common.now_rfc3339()
+        time_ = common.now_rfc3339()
         shipments, disclosures, outputs = [], [], []
-        owed: dict[int, list[tuple[int, str, str, bytes]]] = {}
-        random = os.urandom
-        for partition, event_key, reference_hash, order in batch.orders:
-            if event_key not in fresh:
-                continue
-            fresh.discard(event_key)
+        owed: dict[int, tuple[list[str], list[tuple[str, str, bytes]]]] = {}
+        for partition, _, reference_hash, order in orders:
             subject_id, key = subjects[reference_hash]
             order_id, carrier = order.order_id, order.carrier
-            aad, nonce = order_id.encode(), random(12)
-            sealed = nonce + key.encrypt(nonce, _dump(order.ship_to), b"shipments" + aad)
-            shipments.append((order_id, subject_id, carrier, "assigned", order.contact_consent, sealed, now))
-            disclosures.append(
-                (subject_id, order_id, carrier, _FIELDS, "dpv:DeliveryOfGoods", "eu-gdpr:A6-1-b", now)
+            record_key, topic = order_id.encode(), self._todo.outputs[carrier]
+            nonce = next(_nonces)
+            sealed = nonce + key.encrypt(
+                nonce, _dump(order.ship_to, exclude_none=True), b"shipments" + record_key
             )
-            value, nonce = common.address(order), random(12)
-            topic = self._todo.outputs[carrier]
-            owed.setdefault(partition, []).append(
-                (subject_id, topic, order_id, nonce + key.encrypt(nonce, value, b"outbox" + aad))
-            )
-            outputs.append((topic, aad, value, common.address_headers(order_id, time_)))
+            shipments.append((order_id, subject_id, carrier, "assigned", order.contact_consent, sealed))
+            disclosures.append((subject_id, order_id, carrier, _FIELDS, "eu-gdpr:A6-1-b"))
+            value, nonce = common.address(order), next(_nonces)
+            owners, records = owed.setdefault(partition, ([], []))
+            owners.append(str(subject_id))
+            records.append((topic, order_id, nonce + key.encrypt(nonce, value, b"outbox" + record_key)))
+            outputs.append((topic, record_key, value, common.address_headers(order_id, time_)))
         await connection.copy_records_to_table("shipments", records=shipments, columns=_SHIPMENTS)
         await connection.copy_records_to_table("disclosures", records=disclosures, columns=_DISCLOSURES)
         for start, offset in batch.starts.items():
             if start.partition in owed:
-                columns = [list(column) for column in zip(*owed[start.partition], strict=True)]
-                await connection.execute(_SQL["add_outbox"], start.partition, offset, *columns)
+                owners, records = owed[start.partition]
+                packed = msgpack.packb(records)
+                await connection.execute(_SQL["add_outbox"], start.partition, offset, _array(owners), packed)
         return outputs
+
+
+def _first_of_each(orders: list[Order], seen: set[str]) -> list[Order]:
+    """The orders that are new, each once."""
+    chosen = []
+    for order in orders:
+        if order.event_key not in seen:
+            seen.add(order.event_key)
+            chosen.append(order)
+    return chosen
+
+
+def _array(items: Iterable[str]) -> str:
+    """An array for PostgreSQL as a literal: cheaper than the client's encoder."""
+    return "{" + ",".join(items) + "}"
+
+
+def _make_nonces() -> Iterator[bytes]:
+    while True:
+        pool = os.urandom(12 * 1024)
+        for start in range(0, len(pool), 12):
+            yield pool[start : start + 12]
+
+
+_nonces = _make_nonces()
 
 
 async def run(todo: task.Task) -> None:
@@ -242,6 +254,9 @@ async def run(todo: task.Task) -> None:
     consumer.assign(partitions)
     for partition in partitions:
         consumer.seek(partition, 0)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 50)
     loop = Loop(todo, pool)
     await asyncio.gather(loop.read(consumer), loop.apply(), loop.publish(producer))
 
