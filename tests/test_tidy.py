@@ -18,7 +18,8 @@ FILE_MAX_LINES = 350
 
 # Statements, not prose: a verb, then what must follow it in SQL.
 SQL = re.compile(
-    r"\b(select\b.{1,200}\bfrom|insert\s+into|update\s+[a-z_.\"]+\s+set|delete\s+from|create\s+(table|index|schema))\b",
+    r"\b(select\b.{1,200}\bfrom|insert\s+into|update\s+[a-z_.\"]+\s+set|delete\s+from"
+    r"|create\s+(table|index|schema))\b",
     re.IGNORECASE | re.DOTALL,
 )
 # Path -> why SQL may stand in a Python string there.
@@ -103,6 +104,17 @@ def sql_strings(tree: ast.Module) -> list[int]:
     ]
 
 
+def imports_of_ours(tree: ast.Module) -> list[str]:
+    """Dotted names; `from a import b` as a.b, which may be a module."""
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return [name for name in names if name.partition(".")[0] in ("workers", "schemas", "topics", "deploy")]
+
+
 def more_than_a_docstring(tree: ast.Module) -> bool:
     prose = docstrings(tree)
     return any(not (isinstance(node, ast.Expr) and id(node.value) in prose) for node in tree.body)
@@ -153,6 +165,26 @@ def test_every_package_says_what_it_is_and_nothing_more() -> None:
     assert not code, f"code in __init__.py: {code}"
 
 
+def test_the_domain_imports_only_schemas_and_the_errors_of_ours() -> None:
+    allowed = ("schemas", "workers.domain", "workers.errors")
+    found = {
+        name: strangers
+        for name, tree in modules("workers/domain/")
+        if (strangers := [used for used in imports_of_ours(tree) if not used.startswith(allowed)])
+    }
+    assert not found, f"the domain decides from what it is given: {found}"
+
+
+def test_only_the_command_line_imports_deploy() -> None:
+    found = [
+        name
+        for name, tree in modules("workers/")
+        if not name.startswith("workers/cli/")
+        and any(used.startswith("deploy") for used in imports_of_ours(tree))
+    ]
+    assert not found, f"deploy is not shipped: {found}"
+
+
 class TestTheRulesThemselves:
     """A rule that cannot fail is none."""
 
@@ -181,6 +213,10 @@ class TestTheRulesThemselves:
 
     def test_a_docstring_is_not_sql(self) -> None:
         assert not sql_strings(ast.parse('def f():\n    """Select one from many."""'))
+
+    def test_every_form_of_import_is_seen(self) -> None:
+        tree = ast.parse("import deploy.local\nfrom workers import clock\nfrom topics.plan import P")
+        assert sorted(imports_of_ours(tree)) == ["deploy.local", "topics.plan.P", "workers.clock"]
 
     def test_code_in_a_package_file_is_found(self) -> None:
         assert more_than_a_docstring(ast.parse('"""Words."""\nimport os'))
