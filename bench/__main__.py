@@ -28,8 +28,10 @@ def main() -> int:
         with screen.live():
             _measure(results, data_dir, screen)
     except (BenchError, LetheError) as error:
-        screen.say(f"[red]{error}[/]")
+        screen.console.print(str(error), style="red", markup=False)
         return 1
+    finally:
+        shutil.rmtree(data_dir / "stack", ignore_errors=True)  # the contenders' logs stay where a run failed
     shutil.rmtree(data_dir, ignore_errors=True)
     report.write(results, chosen.results)
     report.show(results, screen.console)

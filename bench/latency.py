@@ -88,7 +88,10 @@ def _place_and_read(
     env = contenders.environment()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as placing:
         assert placing.stdout is not None
-        start_ns = int(placing.stdout.readline())
+        first_line = placing.stdout.readline()
+        if not first_line:
+            raise BenchError("the producer of the latency measurement did not start")
+        start_ns = int(first_line)
         arrivals_ns = _read_all(reader, source.order_id(seed, 0)[: -len("0000000")], count, report)
         return start_ns, float(placing.stdout.readline()), arrivals_ns
 
