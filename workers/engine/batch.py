@@ -295,6 +295,7 @@ def _handle_all(
         try:
             messages = _handle(one, subjects[one.reference_hash], unit)
         except Refused as refusal:
+            seen.discard(one.event_key)  # its correction may follow in this very batch
             outcome.rejected.append(
                 Rejected(one.record, refusal, one.event_key, one.event_type, one.reference_hash)
             )
@@ -305,7 +306,8 @@ def _handle_all(
         if messages:
             partition = TopicPartition(one.record.topic, one.record.partition)
             outcome.messages.setdefault(partition, []).extend(messages)
-    return outcome._replace(duplicates=duplicates)
+    released = [event for event in outcome.released if event.event_key not in seen]
+    return outcome._replace(released=released, duplicates=duplicates)
 
 
 def _handle(event: Event, subject: Subject, unit: UnitOfWork) -> list[Message]:

@@ -20,12 +20,20 @@ RETRIED_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asynci
 
 
 async def connect(settings: Settings, max_size: int = 4) -> asyncpg.Pool:
-    """A pool of connections. Raises what asyncpg raises when the database is away."""
+    """A pool of connections. Raises what asyncpg raises when the database is away.
+
+    A worker that is paused inside a transaction loses it after a session time-out, as it loses its partitions:
+    its successor must not wait for the locks of a process that may never come back.
+    """
     return await asyncpg.create_pool(
         settings.database_dsn.get_secret_value(),
         min_size=1,
         max_size=max_size,
         timeout=10,
         command_timeout=60,
-        server_settings={"application_name": "lethe", "jit": "off"},
+        server_settings={
+            "application_name": "lethe",
+            "jit": "off",
+            "idle_in_transaction_session_timeout": str(int(settings.session_timeout_s * 1000)),
+        },
     )

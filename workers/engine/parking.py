@@ -114,8 +114,10 @@ class ParkingGuard:
         window = self._standing.window.copy()
         window.extend(outcome is not None for outcome in outcomes)
         full = len(window) == window.maxlen
-        if worst >= self._max_consecutive or (full and sum(window) / len(window) > self._max_ratio):
-            code, count = Counter(outcome for outcome in outcomes if outcome).most_common(1)[0]
+        refused = Counter(outcome for outcome in outcomes if outcome)
+        too_many = worst >= self._max_consecutive or (full and sum(window) / len(window) > self._max_ratio)
+        if refused and too_many:  # a batch without refusals is no reason to stop, whatever came before it
+            code, count = refused.most_common(1)[0]
             raise ParkingLimit(
                 f"{worst} refusals in a row and {sum(window)} in the last {len(window)} events, in this batch mostly "
                 f"{code} ({count} times): something is wrong with all of them, so the worker stops instead of "
@@ -148,7 +150,7 @@ def unpack(packed: bytes, topic: str, partition: int, offset: int) -> Record:
     record: Record = ConsumerRecord(
         topic=topic, partition=partition, offset=offset, timestamp=fields["timestamp_ms"], timestamp_type=0, key=key,
         value=value, checksum=None, serialized_key_size=len(key or b""), serialized_value_size=len(value or b""),
-        headers=tuple((name, _decode(header) or b"") for name, header in fields["headers"]),
+        headers=tuple((name, _decode(header)) for name, header in fields["headers"]),
     )  # fmt: skip
     return record
 

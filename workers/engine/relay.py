@@ -94,6 +94,7 @@ class Relay(mode.Service):
                     return
                 await asyncio.sleep(self._settings.relay_poll_s)
             try:
+                await lock.fetchval(_LOCKS["expire_when_idle"], str(int(self._settings.session_timeout_s * 1000)))
                 position = await self._open()
                 while not self.should_stop:
                     await lock.fetchval(_LOCKS["still_alive"])
