@@ -125,9 +125,7 @@ class Contender:
 
     def published(self) -> int:
         """How many records lie in its output topics. Transactional contenders write control records too."""
-        topics = [
-            (topic, number) for topic in self.outputs.values() for number in range(task.OUTPUT_PARTITIONS)
-        ]
+        topics = [(topic, number) for topic in self.outputs.values() for number in range(task.OUTPUT_PARTITIONS)]
         return sum(self._site.end_offsets(topics).values())
 
     def usage(self) -> Usage:

@@ -48,9 +48,7 @@ def measure(site: Site, kind: Kind, prefix: str, seed: int, seconds: int, report
             reader.close()
         contender.check()
     step_ns = 1e9 / ORDERS_PER_S
-    waits_ms = sorted(
-        (arrivals_ns[number] - start_ns - number * step_ns) / 1e6 for number in range(skipped, count)
-    )
+    waits_ms = sorted((arrivals_ns[number] - start_ns - number * step_ns) / 1e6 for number in range(skipped, count))
     return Latency(quantile(waits_ms, 0.5), quantile(waits_ms, 0.99), waits_ms[-1], behind_ms)
 
 
@@ -61,9 +59,7 @@ def quantile(ordered: list[float], share: float) -> float:
 
 def _reader(site: Site, contender: Contender) -> Consumer:
     """Reads every carrier's topic from its end, as a carrier would, and waits until it can."""
-    partitions = [
-        (topic, number) for topic in contender.outputs.values() for number in range(OUTPUT_PARTITIONS)
-    ]
+    partitions = [(topic, number) for topic in contender.outputs.values() for number in range(OUTPUT_PARTITIONS)]
     options = {
         "bootstrap.servers": site.stack.bootstrap,
         "group.id": "bench.latency",

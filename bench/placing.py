@@ -29,9 +29,7 @@ def main() -> None:
     parser.add_argument("orders_per_s", type=int)
     parser.add_argument("seed", type=int)
     given = parser.parse_args()
-    events = list(
-        sample_orders.orders(given.orders, given.seed, carriers.load(given.carriers_dir), datetime.now(UTC))
-    )
+    events = list(sample_orders.orders(given.orders, given.seed, carriers.load(given.carriers_dir), datetime.now(UTC)))
     producer = Producer(
         {
             "bootstrap.servers": given.bootstrap,

@@ -57,13 +57,9 @@ def to_json(results: Results) -> dict[str, Any]:
         "orders_per_s": {name: round(_median(results.orders_per_s(name))) for name in names},
         "latency_ms": {name: _latency(rounds) for name, rounds in results.latencies.items()},
         "rss_mb": {name: round(max(one.rss_mb for one in results.measured[name]), 1) for name in names},
-        "ratios": {
-            f"lethe_to_{name}": round(ratio(results, name), 2) for name in (RAW_LOOP.name, NAIVE_FAUST.name)
-        },
+        "ratios": {f"lethe_to_{name}": round(ratio(results, name), 2) for name in (RAW_LOOP.name, NAIVE_FAUST.name)},
         "spread": {
-            name: [round(min(rounds)), round(max(rounds))]
-            for name in names
-            for rounds in (results.orders_per_s(name),)
+            name: [round(min(rounds)), round(max(rounds))] for name in names for rounds in (results.orders_per_s(name),)
         },
         "cpu_us_per_order": {
             name: round(_median(one.cpu_us_per_order for one in results.measured[name]), 1) for name in names

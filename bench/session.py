@@ -60,9 +60,7 @@ class Session:
     def _measure(self, number: int, kind: Kind, given: Source, prefix: str) -> None:
         title = f"round {number}/{self._options.rounds}  {kind.name}"
         with self._screen.step(title) as report:
-            measured = throughput.measure(
-                self._site, kind, given, prefix, self._results.batch_records, report
-            )
+            measured = throughput.measure(self._site, kind, given, prefix, self._results.batch_records, report)
         self._results.measured.setdefault(kind.name, []).append(measured)
         self._screen.say(f"{title}: {measured.orders_per_s:,.0f} orders/s, {measured.rss_mb:.0f} MB")
 
@@ -71,9 +69,7 @@ class Session:
             prefix = f"l{number}.{kind.module}."
             title = f"latency {number}/{self._options.latency_rounds}  {kind.name}"
             with self._screen.step(title) as report:
-                found = latency.measure(
-                    self._site, kind, prefix, self._next_seed(2), self._options.latency_s, report
-                )
+                found = latency.measure(self._site, kind, prefix, self._next_seed(2), self._options.latency_s, report)
             self._site.delete_topics(prefix)
             self._results.latencies.setdefault(kind.name, []).append(found)
             self._screen.say(f"{title}: p50 {found.p50:.0f} ms, p99 {found.p99:.0f} ms")

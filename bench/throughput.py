@@ -35,9 +35,7 @@ class Soak(NamedTuple):
     peak_mb: float
 
 
-def measure(
-    site: Site, kind: Kind, source: Source, prefix: str, batch_records: int, report: Report
-) -> Measured:
+def measure(site: Site, kind: Kind, source: Source, prefix: str, batch_records: int, report: Report) -> Measured:
     """Run one contender over one input, check what it published. Raises BenchError."""
     with Contender(site, kind, source, prefix, batch_records) as contender:
         contenders.wait_started(contender)

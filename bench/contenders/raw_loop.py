@@ -30,6 +30,8 @@ from schemas.order import OrderPlaced
 
 _SQL = common.queries("raw_loop")
 _TIDY_INTERVAL_S = 1.0
+_PARSED_BATCHES = 1
+_COMMITTED_BATCHES = 2
 _SHIPMENTS = (
     "shipment_id",
     "subject_id",
@@ -91,23 +93,25 @@ def load_keys(directory: Path) -> Keys:
 
 
 class Loop:
-    """Three stages joined by queues of one batch."""
+    """Three stages joined by queues."""
 
     def __init__(self, todo: task.Task, pool: asyncpg.Pool) -> None:
         self._todo = todo
         self._pool = pool
         self._keys = load_keys(todo.keyring_dir)
-        self._parsed: asyncio.Queue[Parsed] = asyncio.Queue(1)
-        self._committed: asyncio.Queue[Committed] = asyncio.Queue(1)
+        self._parsed: asyncio.Queue[Parsed] = asyncio.Queue()
+        self._committed: asyncio.Queue[Committed] = asyncio.Queue(_COMMITTED_BATCHES)
+        self._may_read = asyncio.Semaphore(_PARSED_BATCHES)
 
     async def read(self, consumer: AIOKafkaConsumer) -> None:
         """Stage 1: fetch and validate."""
         next_offsets: dict[TopicPartition, int] = {}
         keys, blake = self._keys, hashlib.blake2b
         while True:
-            fetched = await consumer.getmany(timeout_ms=200, max_records=self._todo.batch_records)
-            if not fetched:
-                continue
+            await self._may_read.acquire()  # before the fetch: what waits in the log joins the next batch
+            fetched = {}
+            while not fetched:
+                fetched = await consumer.getmany(timeout_ms=200, max_records=self._todo.batch_records)
             orders = []
             for partition, records in fetched.items():
                 for record in records:
@@ -124,15 +128,20 @@ class Loop:
         """Stage 2: one database transaction per batch."""
         while True:
             batch = await self._parsed.get()
+            self._may_read.release()
             async with self._pool.acquire() as connection, connection.transaction():
                 outputs = await self._store(connection, batch)
             await self._committed.put(Committed(outputs, batch.offsets))
 
     async def publish(self, producer: AIOKafkaProducer) -> None:
-        """Stage 3: one Kafka transaction per batch, with the source offsets."""
+        """Stage 3: what was committed meanwhile in one Kafka transaction, with the source offsets."""
         tidied_s = time.monotonic()
         while True:
             outputs, offsets = await self._committed.get()
+            while not self._committed.empty():
+                more = self._committed.get_nowait()
+                outputs += more.outputs
+                offsets = offsets | more.offsets
             await producer.begin_transaction()
             futures = await common.send_batches(producer, outputs)
             await asyncio.gather(producer.send_offsets_to_transaction(offsets, self._todo.group), *futures)
@@ -183,9 +192,7 @@ class Loop:
             order_id, carrier = order.order_id, order.carrier
             record_key, topic = order_id.encode(), self._todo.outputs[carrier]
             nonce = next(_nonces)
-            sealed = nonce + key.encrypt(
-                nonce, _dump(order.ship_to, exclude_none=True), b"shipments" + record_key
-            )
+            sealed = nonce + key.encrypt(nonce, _dump(order.ship_to, exclude_none=True), b"shipments" + record_key)
             shipments.append((order_id, subject_id, carrier, "assigned", order.contact_consent, sealed))
             disclosures.append((subject_id, order_id, carrier, _FIELDS, "eu-gdpr:A6-1-b"))
             value, nonce = common.address(order), next(_nonces)
@@ -245,6 +252,7 @@ async def run(todo: task.Task) -> None:
     producer = AIOKafkaProducer(
         bootstrap_servers=todo.bootstrap,
         transactional_id=todo.group,
+        retry_backoff_ms=5,  # a transaction begins while the markers of the last one are still being written
         acks="all",
         linger_ms=0,
         max_batch_size=1 << 20,
