@@ -109,7 +109,7 @@ class Loop:
         keys, blake = self._keys, hashlib.blake2b
         while True:
             await self._may_read.acquire()  # before the fetch: what waits in the log joins the next batch
-            fetched = {}
+            fetched: dict[TopicPartition, list[Any]] = {}
             while not fetched:
                 fetched = await consumer.getmany(timeout_ms=200, max_records=self._todo.batch_records)
             orders = []
