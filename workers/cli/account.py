@@ -98,9 +98,7 @@ def timings(steps: Iterable[tuple[str, float]], total_s: float) -> RenderableTyp
 def verdict(checks: Sequence[Check]) -> RenderableType:
     """Each claim with its answer."""
     lines = [
-        f"[red]NO[/red]   {check.claim}: {check.problem}"
-        if check.problem
-        else f"[green]yes[/green]  {check.claim}"
+        f"[red]NO[/red]   {check.claim}: {check.problem}" if check.problem else f"[green]yes[/green]  {check.claim}"
         for check in checks
     ]
     return Panel("\n".join(lines), title="Checked against what the carriers read", title_align="left")
@@ -110,9 +108,7 @@ def _table(*headings: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         right = heading.startswith(">")
-        table.add_column(
-            heading.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold"
-        )
+        table.add_column(heading.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold")
     return table
 
 

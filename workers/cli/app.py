@@ -24,28 +24,18 @@ class Entry(NamedTuple):
 
 
 COMMANDS: Final = {
-    "up": Entry(
-        "workers.cli.up", "up", "Start Kafka, PostgreSQL and the workers on this machine until Ctrl-C."
-    ),
-    "demo": Entry(
-        "workers.cli.demo", "demo", "Run the whole pipeline once on sample orders and show what happened."
-    ),
+    "up": Entry("workers.cli.up", "up", "Start Kafka, PostgreSQL and the workers on this machine until Ctrl-C."),
+    "demo": Entry("workers.cli.demo", "demo", "Run the whole pipeline once on sample orders and show what happened."),
     "worker": Entry("workers.cli.worker", "worker", "Run workers in this process until it is told to end."),
-    "migrate": Entry(
-        "workers.cli.migrate", "migrate", "Prepare the database and the keyring for this version."
-    ),
-    "topics": Entry(
-        "workers.cli.topics", "app", "Kafka topics: what is declared, what differs, making it so."
-    ),
+    "migrate": Entry("workers.cli.migrate", "migrate", "Prepare the database and the keyring for this version."),
+    "topics": Entry("workers.cli.topics", "app", "Kafka topics: what is declared, what differs, making it so."),
     "publish": Entry("workers.cli.publish", "publish", "Publish a file of events as an upstream would."),
     "validate": Entry(
         "workers.cli.validate", "validate", "Check a file of events and say what is wrong, line by line."
     ),
     "lag": Entry("workers.cli.lag", "lag", "Show how far each consumer group is behind."),
     "dlq": Entry("workers.cli.dlq", "app", "Dead letters: list, look at, replay and drop refused events."),
-    "doctor": Entry(
-        "workers.cli.doctor", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."
-    ),
+    "doctor": Entry("workers.cli.doctor", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."),
 }
 
 
@@ -57,20 +47,24 @@ def load(name: str) -> TyperCommand | TyperGroup:
         function, target = target, typer.Typer(add_completion=False)
         target.command(name)(function)
     command = typer.main.get_command(target)
+    assert isinstance(command, TyperCommand | TyperGroup)
     command.name = name
     return command
 
 
 class Commands(TyperGroup):
-    """Imports a command when it is run; the overview is printed from `COMMANDS` alone."""
+    """Imports a command when it is run; the overview is printed from `COMMANDS` alone.
+
+    `ctx` is click's context, which Typer has under a name of its own that changes between versions.
+    """
 
     _overview = False
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """In the order in which a newcomer needs them."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | TyperGroup | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | TyperGroup | None:
         """A stand-in with one line of help while the overview is printed."""
         if cmd_name not in COMMANDS:
             return None
@@ -78,12 +72,12 @@ class Commands(TyperGroup):
             return TyperCommand(cmd_name, help=COMMANDS[cmd_name].summary)
         return load(cmd_name)
 
-    def format_help(self, ctx: typer.Context, formatter: Any) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         """The overview."""
         self._overview = True
         super().format_help(ctx, formatter)
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command; an error becomes one line on standard error and an exit code."""
         try:
             return super().invoke(ctx)

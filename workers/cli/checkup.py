@@ -101,9 +101,7 @@ async def _database(settings: Settings) -> list[Finding]:
                 await _keyring(settings, connection),
             ]
     except asyncpg.InvalidCatalogNameError:
-        return [
-            Finding("PostgreSQL", "problem", f"no database {connections.place(settings)}", "lethe migrate")
-        ]
+        return [Finding("PostgreSQL", "problem", f"no database {connections.place(settings)}", "lethe migrate")]
     except LetheError as error:
         found, _, todo = str(error).partition(": ")
         return [Finding("PostgreSQL", "problem", found, todo)]

@@ -29,13 +29,11 @@ async def database(settings: Settings, name: str | None = None) -> AsyncIterator
             f"PostgreSQL at {place(settings)} refuses this user or password: correct LETHE_DATABASE_DSN"
         ) from None
     except asyncpg.PostgresError as error:
-        raise LetheError(
-            f"PostgreSQL at {place(settings)} refuses the connection ({type(error).__name__})"
-        ) from None
+        raise LetheError(f"PostgreSQL at {place(settings)} refuses the connection ({type(error).__name__})") from None
     except (OSError, TimeoutError) as error:
         raise LetheError(
-            f"PostgreSQL does not answer at {place(settings)} ({type(error).__name__}): start it (`lethe up` starts one "
-            "here) or correct LETHE_DATABASE_DSN"
+            f"PostgreSQL does not answer at {place(settings)} ({type(error).__name__}): start it (`lethe up` starts one"
+            " here) or correct LETHE_DATABASE_DSN"
         ) from None
     except (ValueError, asyncpg.InterfaceError):
         raise LetheError(
@@ -68,6 +66,6 @@ def place(settings: Settings) -> str:
 def kafka_away(settings: Settings, error: BaseException) -> LetheError:
     """The one line for a broker that cannot be reached."""
     return LetheError(
-        f"Kafka does not answer at {settings.kafka_bootstrap} ({type(error).__name__}): start it (`lethe up` starts one "
-        "here) or correct LETHE_KAFKA_BOOTSTRAP"
+        f"Kafka does not answer at {settings.kafka_bootstrap} ({type(error).__name__}): start it (`lethe up` starts one"
+        " here) or correct LETHE_KAFKA_BOOTSTRAP"
     )

@@ -23,7 +23,7 @@ def demo(
         bool, typer.Option("--keep", help="Leave the data directory; `lethe up --data-dir` opens it again.")
     ] = False,
 ) -> None:
-    """Start Kafka, PostgreSQL and the workers in a fresh directory, run the main job, show what happened, stop.
+    """Start everything in a fresh directory, run the main job, show what happened, stop.
 
     Publishes orders as a shop would (good ones, bad ones, some twice), reads each carrier's topic as that carrier
     would, checks that every order reached exactly one carrier exactly once, and exits with 1 if it did not.
@@ -53,8 +53,9 @@ def demo(
 
 def _run(data_dir: Path, orders: int, seed: int, steps: "Steps", console: "Console") -> "Run":
     from workers import app
+    from workers.cli.embedded import Ports
     from workers.cli.ending import Ending
-    from workers.cli.local import LocalLethe, Ports
+    from workers.cli.local import LocalLethe
 
     with Ending() as ending:
         lethe = LocalLethe(data_dir, Ports.free(), steps, app.WORKERS)
@@ -97,13 +98,11 @@ def _show(run: "Run", lethe: "LocalLethe", console: "Console") -> None:
     console.print(
         f"[bold]{len(traffic.orders)} orders[/bold] to {len(countries)} countries were published, as "
         f"{len(traffic.events)} events: with what happened to them later, {traffic.refusals.total()} bad ones and "
-        f"{traffic.duplicates} published twice. {len(run.received)} records reached carriers, {len(run.letters)} events "
-        f"were refused, {run.duplicates} repetitions ignored.\n"
+        f"{traffic.duplicates} published twice. {len(run.received)} records reached carriers, {len(run.letters)} "
+        f"events were refused, {run.duplicates} repetitions ignored.\n"
     )
     console.print(account.deliveries(run.received, carriers))
-    console.print(
-        account.side_by_side(traffic.orders[one.shipment_id], one.address or {}, carriers[one.carrier])
-    )
+    console.print(account.side_by_side(traffic.orders[one.shipment_id], one.address or {}, carriers[one.carrier]))
     console.print(account.refusals(run.letters))
     console.print(account.lag(run.lag))
     console.print()

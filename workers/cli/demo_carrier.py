@@ -51,7 +51,9 @@ class CarrierReader:
 
     async def read_to_end(self) -> None:
         """Read everything that is committed by now, then commit the group. Raises TimeoutError."""
-        while not self._consumer.assignment():
+        for _ in range(_PATIENCE_POLLS):
+            if self._consumer.assignment():
+                break
             await asyncio.sleep(_POLL_MS / 1000)
         ends: Mapping[Any, int] = await self._consumer.end_offsets(self._consumer.assignment())
         for _ in range(_PATIENCE_POLLS):

@@ -68,9 +68,7 @@ def _no_record_twice(received: list[Received]) -> Check:
 
 def _only_listed_fields(received: list[Received], carriers: Mapping[str, Carrier]) -> Check:
     wrong = sum(not set(one.address or ()) <= set(carriers[one.carrier].fields) for one in received)
-    return Check(
-        "no carrier got a field that it does not list", f"{wrong} records hold more" if wrong else ""
-    )
+    return Check("no carrier got a field that it does not list", f"{wrong} records hold more" if wrong else "")
 
 
 def _refusals(traffic: Traffic, refused: Counter[str]) -> Check:
@@ -83,9 +81,5 @@ def _refusals(traffic: Traffic, refused: Counter[str]) -> Check:
 
 
 def _duplicates(traffic: Traffic, duplicates: int) -> Check:
-    problem = (
-        ""
-        if duplicates == traffic.duplicates
-        else f"{traffic.duplicates} were published, {duplicates} ignored"
-    )
+    problem = "" if duplicates == traffic.duplicates else f"{traffic.duplicates} were published, {duplicates} ignored"
     return Check("what was published twice had its effect once", problem)

@@ -14,6 +14,7 @@ from workers.cli import connections, demo_checks, demo_traffic, upstream
 from workers.cli.demo_carrier import CarrierReader, Received
 from workers.cli.demo_checks import Check
 from workers.cli.demo_traffic import Traffic
+from workers.cli.sample_events import SampleEvent
 from workers.cli.steps import Steps
 from workers.domain.carriers import Carrier
 from workers.engine import dead_letters
@@ -83,9 +84,7 @@ def example(run: Run, carriers: Mapping[str, Carrier]) -> Received:
         fields = len(ship_to) - 1 + len(ship_to["lines"])
         return fields - len(one.address or ()), fields
 
-    assigned = [
-        one for one in run.received if one.event_type == "address.assigned" and one.carrier in carriers
-    ]
+    assigned = [one for one in run.received if one.event_type == "address.assigned" and one.carrier in carriers]
     if not assigned:
         raise LetheError("no carrier read an address")
     return max(assigned, key=left_out)
@@ -103,13 +102,13 @@ async def _watch(reader: LagReader, settings: Settings, total: int, samples: lis
         await asyncio.sleep(_SAMPLE_S)
 
 
-def _outgoing(event: demo_traffic.SampleEvent) -> upstream.Outgoing:
+def _outgoing(event: SampleEvent) -> upstream.Outgoing:
     return upstream.Outgoing(event.key, event.headers, event.value)
 
 
 def _duplicates(settings: Settings, port: int) -> int:
     """The shipping worker's own count of events that it had applied before."""
-    with urllib.request.urlopen(f"http://{settings.web_host}:{port}/metrics", timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"http://{settings.web_host}:{port}/metrics", timeout=10) as answer:
         text = answer.read().decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return int(sum(sample.value for sample in samples if sample.name == "lethe_duplicates_total"))

@@ -1,4 +1,4 @@
-"""What the demo publishes, and what must become of it: worked out from the events alone, without Lethe's code."""
+"""What the demo publishes, and what must become of it: worked out from the events, without Lethe's code."""
 
 import json
 import random
@@ -38,10 +38,8 @@ def make(count: int, seed: int, carriers: Mapping[str, Carrier], now: datetime |
     since = (now or datetime.now(UTC)) - timedelta(milliseconds=count)
     events = list(sample_orders.orders(count, seed, carriers, since, follow_ups=True, bad=True))
     good = [event for event in events if event.expected is None]
-    published, duplicates = _with_repetitions(events, random.Random(seed))
-    orders = {
-        body["order_id"]: body for event in good if "ship_to" in (body := _body(event)) and "carrier" in body
-    }
+    published, duplicates = _with_repetitions(events, random.Random(seed))  # noqa: S311  (repeatable, no secret)
+    orders = {body["order_id"]: body for event in good if "ship_to" in (body := _body(event)) and "carrier" in body}
     refusals = Counter(event.expected for event in events if event.expected is not None)
     return Traffic(published, orders, expected_notices(good), refusals, duplicates)
 
@@ -63,9 +61,7 @@ def expected_notices(events: Iterable[SampleEvent]) -> dict[str, list[Told]]:
             told[order].append(Told(carriers[order], "address.assigned"))
         elif order not in waiting:
             corrected = event.type == "order.address_changed"
-            told[order].append(
-                Told(carriers[order], "address.corrected" if corrected else "address.withdrawn")
-            )
+            told[order].append(Told(carriers[order], "address.corrected" if corrected else "address.withdrawn"))
     return told
 
 

@@ -1,4 +1,4 @@
-"""`lethe dlq`: refused events. The work is done in `workers.engine.dead_letters`; here it is asked for and printed."""
+"""`lethe dlq`: refused events. `workers.engine.dead_letters` does the work; here it is asked for."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,9 +11,7 @@ if TYPE_CHECKING:
 
     from workers.settings import Settings
 
-app = typer.Typer(
-    no_args_is_help=True, help="Dead letters: events that were refused, parked sealed with the reason."
-)
+app = typer.Typer(no_args_is_help=True, help="Dead letters: events that were refused, parked sealed with the reason.")
 T = TypeVar("T")
 Code = Annotated[str | None, typer.Option("--code", help="Only this refusal code.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]…", help="Ids, or their beginnings.")]
@@ -23,9 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 @app.command("ls")
 def list_command(
     code: Code = None,
-    state: Annotated[
-        str, typer.Option("--state", help="parked, replaying, replayed, dropped, or any.")
-    ] = "parked",
+    state: Annotated[str, typer.Option("--state", help="parked, replaying, replayed, dropped, or any.")] = "parked",
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
     json_lines: Json = False,
 ) -> None:
@@ -74,9 +70,7 @@ def show_command(
 @app.command("replay")
 def replay_command(
     ids: Ids = None,
-    all_parked: Annotated[
-        bool, typer.Option("--all", help="Every parked event (with --code: of that code).")
-    ] = False,
+    all_parked: Annotated[bool, typer.Option("--all", help="Every parked event (with --code: of that code).")] = False,
     code: Code = None,
     wait_s: Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for the outcome.")] = 30.0,
 ) -> None:

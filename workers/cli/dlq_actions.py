@@ -56,9 +56,7 @@ async def drop(
         if not sys.stdin.isatty():
             raise UsageError(f"{_count(letters)} would be dropped; nobody to ask here: add --yes")
         typer.confirm(f"Drop {_count(letters)} for good? There is no replay afterwards", abort=True)
-    dropped = await dead_letters.drop(
-        connection, [letter.dead_letter_id for letter in letters], clock.system_clock()
-    )
+    dropped = await dead_letters.drop(connection, [letter.dead_letter_id for letter in letters], clock.system_clock())
     for letter in letters:
         if letter.dead_letter_id not in dropped:
             typer.echo(f"{_short(letter)}  not dropped: it is {letter.state} already", err=True)
@@ -77,9 +75,7 @@ async def _choose(
     return [await dead_letters.find(connection, one) for one in named]
 
 
-async def _await_outcomes(
-    connection: asyncpg.Connection, ids: Sequence[UUID], wait_s: float
-) -> list[DeadLetter]:
+async def _await_outcomes(connection: asyncpg.Connection, ids: Sequence[UUID], wait_s: float) -> list[DeadLetter]:
     deadline_s = time.monotonic() + wait_s
     while True:
         letters = await dead_letters.read(connection, ids)

@@ -40,13 +40,14 @@ def print_list(letters: Sequence[DeadLetter], more: bool, json_lines: bool) -> N
     for heading in ("id, parked", "code, event", "reason, source"):
         table.add_column(heading, overflow="fold", no_wrap=heading != "reason, source")
     for letter in letters:
-        repeated = f" ×{letter.seen_count}" if letter.seen_count > 1 else ""
+        repeated = f" x{letter.seen_count}" if letter.seen_count > 1 else ""
         unsettled = "" if letter.state == "parked" else f" [dim]({letter.state})[/dim]"
         source = f"{letter.topic}[{letter.partition}]@{letter.record_offset}"
+        reason = escape(f"{letter.reason} ({letter.field})" if letter.field else letter.reason)
         table.add_row(
             f"{str(letter.dead_letter_id)[:8]}\n[dim]{letter.parked_at:%Y-%m-%d %H:%M}[/dim]",
             f"{letter.code}{repeated}{unsettled}\n[dim]{letter.event_type or '-'}[/dim]",
-            f"{escape(letter.reason + (f' ({letter.field})' if letter.field else ''))}\n[dim]{escape(source)}[/dim]",
+            f"{reason}\n[dim]{escape(source)}[/dim]",
         )
     console.print(table)
     if more:

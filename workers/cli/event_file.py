@@ -19,7 +19,7 @@ from workers.domain import projection, screening
 from workers.domain.carriers import Carrier
 from workers.engine.admission import Admission, Rejected
 from workers.engine.records import Record
-from workers.errors import Refused, RefusalCode
+from workers.errors import RefusalCode, Refused
 from workers.settings import Settings
 from workers.vault.keyring import LOOKUP_PURPOSES, Keyring
 
@@ -61,9 +61,7 @@ class Line(NamedTuple):
 class Checker:
     """Checks lines one after the other; remembers which carrier an order named, for what follows it."""
 
-    def __init__(
-        self, settings: Settings, carriers: Mapping[str, Carrier], now: datetime | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, carriers: Mapping[str, Carrier], now: datetime | None = None) -> None:
         self._settings = settings
         self._carriers = carriers
         self._now = now or datetime.now(UTC)
@@ -84,15 +82,10 @@ class Checker:
             record = Outgoing(_key(event), envelope.to_headers(event), event.data or b"")
             self._judge(record, number)
         except FieldErrors as errors:
-            wrong = [
-                Problem(number, f"data.{one.field}".rstrip("."), one.code, one.reason)
-                for one in errors.errors
-            ]
+            wrong = [Problem(number, f"data.{one.field}".rstrip("."), one.code, one.reason) for one in errors.errors]
             return Line(number, None, tuple(wrong))
         except (ContractError, Refused) as refusal:
-            return Line(
-                number, None, (Problem(number, _in_file(refusal.field), refusal.code, refusal.reason),)
-            )
+            return Line(number, None, (Problem(number, _in_file(refusal.field), refusal.code, refusal.reason),))
         first = self._ids.setdefault((event.source, event.id), number)
         if first != number:
             reason = f"with its source is the same as in line {first}: it would be ignored as a repetition"
@@ -140,9 +133,7 @@ def _key(event: CloudEvent) -> bytes:
     """The customer reference; decoding the data here reports every wrong field, not only the first one."""
     spec = registry.spec_for(event.type, event.dataschema)
     if spec.topic != TOPIC:
-        raise Refused(
-            RefusalCode.TYPE_UNKNOWN, f"is an event of the topic {spec.topic}, not of {TOPIC}", "type"
-        )
+        raise Refused(RefusalCode.TYPE_UNKNOWN, f"is an event of the topic {spec.topic}, not of {TOPIC}", "type")
     data = registry.decode(event)
     return str(getattr(data, "customer_ref", "")).encode()
 

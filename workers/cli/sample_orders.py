@@ -52,7 +52,7 @@ def orders(
     life of some orders (held back until ready, changed, cancelled, delivered), each after what it follows.
     `bad` strews in `sample_refusals.refusals`, whose `expected` says why each must be refused.
     """
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311  (repeatable, no secret)
     places = homes(rng, carriers, countries)
     customers = max(1, count * 3 // 5)
     refusals = iter(sample_refusals.refusals(seed, carriers, since) if bad else ())

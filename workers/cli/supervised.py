@@ -7,13 +7,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from workers.cli.failures import EXIT_MUST_ACT
 from workers.errors import LetheError
-
-if TYPE_CHECKING:
-    from deploy.local.process import Program
 
 _PAUSES_S = (1, 2, 4, 8, 15, 30)
 _STEADY_S = 60.0
@@ -35,7 +31,7 @@ class SupervisedWorker:
         self.log = folder / f"{name}.log"
         self._environment = environment
         self._record = folder / f"{name}.json"
-        self._program: Program = Program(f"the worker {name}", self._record, self._record)
+        self._program = Program(f"the worker {name}", self._record, self._record)
         self._crashes = 0
         self._started_s = 0.0
         self._restart_s: float | None = None
@@ -52,7 +48,7 @@ class SupervisedWorker:
         if self._program.pid is None:
             raise LetheError(f"the worker {self.name} ended while starting:\n{self.last_lines()}")
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}/ready", timeout=1) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}/ready", timeout=1) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
@@ -93,9 +89,7 @@ class SupervisedWorker:
             "--wait",
             _WAIT_S,
         )
-        self._program.spawn(
-            [sys.executable, *mark, *arguments], self.log, signal.SIGKILL, env=self._environment
-        )
+        self._program.spawn([sys.executable, *mark, *arguments], self.log, signal.SIGKILL, env=self._environment)
         self._started_s, self._restart_s = time.monotonic(), None
 
     def _mourn(self) -> str:

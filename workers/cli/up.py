@@ -28,16 +28,15 @@ def up(
 
     from workers import app
     from workers.cli import endpoints
+    from workers.cli.embedded import Ports
     from workers.cli.ending import Ending
-    from workers.cli.local import LocalLethe, Ports
+    from workers.cli.local import LocalLethe
     from workers.cli.steps import Steps
 
     console = Console()
     steps = Steps(console)
     steps.say(f"Lethe starts; everything is kept in {data_dir.absolute()}")
-    lethe = LocalLethe(
-        data_dir, Ports(kafka_port, postgres_port, web_port), steps, () if no_workers else app.WORKERS
-    )
+    lethe = LocalLethe(data_dir, Ports(kafka_port, postgres_port, web_port), steps, () if no_workers else app.WORKERS)
     with Ending() as ending:
         try:
             lethe.start()

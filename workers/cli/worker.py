@@ -23,9 +23,7 @@ def worker(
     ] = None,
     wait_s: Annotated[
         float,
-        typer.Option(
-            "--wait", min=0, help="Seconds to wait for PostgreSQL, its tables, Kafka and its topics."
-        ),
+        typer.Option("--wait", min=0, help="Seconds to wait for PostgreSQL, its tables, Kafka and its topics."),
     ] = 0.0,
 ) -> None:
     """Run the named workers in this process until SIGTERM or Ctrl-C; what was read is finished first.
@@ -72,9 +70,7 @@ async def _look(settings: "Settings", with_kafka: bool) -> None:
         async with connections.database(settings) as connection:
             await migrate.check(connection)
     except asyncpg.InvalidCatalogNameError:
-        raise LetheError(
-            f"the database {connections.place(settings)} does not exist: run `lethe migrate`"
-        ) from None
+        raise LetheError(f"the database {connections.place(settings)} does not exist: run `lethe migrate`") from None
     if with_kafka:
         await upstream.require_topic(settings, settings.topic("orders"))
         await upstream.require_topic(settings, settings.topic("relay.positions"))
