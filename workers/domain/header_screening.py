@@ -18,7 +18,7 @@ MAX_HEADERS = 64
 MAX_HEADERS_BYTES = 16 * 1024
 _READ = ("content-type", "traceparent", "tracestate")
 #: Identifiers of the envelope: exempt from the search for card numbers while they are plain tokens.
-_EXEMPT = frozenset({"ce_id", "ce_subject"})
+EXEMPT = frozenset({"ce_id", "ce_subject"})
 _EMAIL = re.compile(r"[^\s@<>\"']\s*@\s*(?:[\w-]+\s*\.\s*)+[^\W\d_][\w-]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LINE_BREAK = re.compile(r"[\r\n]")
@@ -48,7 +48,7 @@ def _may_hold_number(names: bytes, headers: Headers, joined: bytes) -> bool:
     """Whether digits for a card number are there, also without identifiers: ids of 16 digits are common."""
     if not prefilter.may_hold_number(joined):
         return False
-    others = (value for name, value in headers if value and not (name in _EXEMPT and _is_identifier(value)))
+    others = (value for name, value in headers if value and not (name in EXEMPT and _is_identifier(value)))
     return prefilter.may_hold_number(b";".join((names, *others)))
 
 
@@ -79,7 +79,7 @@ def _check(name: str, value: bytes) -> None:
         if broken or (ours and _CONTROL.search(text)):
             reason = "the header holds a line break or another control character"
             raise errors.Refused(_Code.CONTROL_CHARACTER, reason, field)
-    exempt = name in _EXEMPT and identifiers.is_identifier(text)
+    exempt = name in EXEMPT and identifiers.is_identifier(text)
     brand = cards.find(name) or (None if exempt else cards.find(text))
     if brand:
         raise card_screening.refusal("a card number in a header", field)

@@ -71,7 +71,7 @@ def screen(
 def screen_key(key: bytes | None) -> str:
     """The customer reference that is the record's key. Raises Refused: key_invalid or card_data.
 
-    `keep_body` of the refusal speaks of the key: whether the body may be kept is `may_be_kept`'s to say.
+    `keep_body` of the refusal speaks of the key: whether the record may be kept is `keeping`'s to say.
     """
     if not key:
         raise errors.Refused(
@@ -109,7 +109,7 @@ def check_time(
 
 
 def may_be_kept(value: bytes | None, identifier_names: frozenset[str] = identifiers.NAMES) -> bool:
-    """May a sealed copy be kept? For events that are refused before `screen` has seen the body."""
+    """May a sealed copy of this body be kept? For what is refused before `screen` has seen it: see `keeping`."""
     if value is None:
         return True
     try:

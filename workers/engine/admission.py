@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from schemas import envelope, registry
 from schemas.errors import ContractError
-from workers.domain import screening
+from workers.domain import keeping, screening
 from workers.engine.records import Record
 from workers.errors import RefusalCode, Refused
 from workers.settings import Settings
@@ -60,7 +60,7 @@ class Admission:
             refusal = Refused(RefusalCode(error.code.value), error.reason, error.field)
         except Refused as refused:
             refusal = refused
-        if refusal.keep_body and not screening.may_be_kept(record.value):
+        if refusal.keep_body and not keeping.may_be_kept(record.key, record.headers, record.value):
             refusal = Refused(refusal.code, refusal.reason, refusal.field, keep_body=False)
         if event is None:
             return Rejected(record, refusal, None, None, reference_hash)
