@@ -59,6 +59,16 @@ def _frames_only(
     error = info[1] if isinstance(info, tuple) else info
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
+        event["event"] = _without_text(str(event["event"]), error)
         frames = traceback.extract_tb(error.__traceback__)
         event["frames"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     return event
+
+
+def _without_text(message: str, error: BaseException) -> str:
+    """The message without what the exception says: asyncio and mode put its repr into theirs, on a line of its own."""
+    first, *_ = message.splitlines() or [""]
+    for text in (repr(error), str(error), *map(str, error.args)):
+        if text:
+            first = first.replace(text, type(error).__name__)
+    return first
