@@ -29,9 +29,9 @@ class CarrierAddress(base.Contract):
     line3: Annotated[Text255 | None, base.personal("Third street line.", "pd:PhysicalAddress")] = None
     line4: Annotated[Text255 | None, base.personal("Fourth street line.", "pd:PhysicalAddress")] = None
     city: Annotated[Text128 | None, base.personal("City or post town.", "pd:City")] = None
-    dependent_locality: Annotated[
-        Text128 | None, base.personal("District below the city.", "pd:PhysicalAddress")
-    ] = None
+    dependent_locality: Annotated[Text128 | None, base.personal("District below the city.", "pd:PhysicalAddress")] = (
+        None
+    )
     region: Annotated[Text64 | None, base.personal("State or province.", "pd:PhysicalAddress")] = None
     postal_code: Annotated[Text16 | None, base.personal("Postcode.", "pd:PhysicalAddress")] = None
     country_code: Annotated[
@@ -40,15 +40,11 @@ class CarrierAddress(base.Contract):
     ]
     phone: Annotated[
         Annotated[str, base.phone(min_length=1)] | None,
-        base.personal(
-            "Phone number for this delivery only.", "pd:TelephoneNumber", base.COMMUNICATION, base.CONSENT
-        ),
+        base.personal("Phone number for this delivery only.", "pd:TelephoneNumber", base.COMMUNICATION, base.CONSENT),
     ] = None
     email: Annotated[
         Annotated[str, base.email(min_length=1)] | None,
-        base.personal(
-            "E-mail address for this delivery only.", "pd:EmailAddress", base.COMMUNICATION, base.CONSENT
-        ),
+        base.personal("E-mail address for this delivery only.", "pd:EmailAddress", base.COMMUNICATION, base.CONSENT),
     ] = None
 
 
@@ -59,9 +55,7 @@ class ShipmentAddress(base.Contract):
         Identifier, base.identifier("The shipment; the record's key; the order's number.", base.DELIVERY)
     ]
     carrier: Annotated[Carrier, base.plain("The carrier that this address is meant for.")]
-    revision: Annotated[
-        int, Field(ge=1), base.plain("Counts from 1 per shipment; a higher one replaces a lower one.")
-    ]
+    revision: Annotated[int, Field(ge=1), base.plain("Counts from 1 per shipment; a higher one replaces a lower one.")]
     address: Annotated[CarrierAddress, base.plain("Where the parcel goes.")]
 
 
@@ -76,9 +70,7 @@ class AddressCorrected(ShipmentAddress):
 class AddressWithdrawn(base.Contract):
     """The carrier must forget the address. A tombstone: `ce_subject` and `ce_reason` carry these fields."""
 
-    shipment_id: Annotated[
-        Identifier, base.identifier("The shipment to forget; the record's key.", base.DELIVERY)
-    ]
+    shipment_id: Annotated[Identifier, base.identifier("The shipment to forget; the record's key.", base.DELIVERY)]
     reason: Annotated[
         WithdrawalReason,
         base.plain("Why the address is withdrawn.", base.LEGAL_COMPLIANCE, base.LEGAL_OBLIGATION),

@@ -53,30 +53,22 @@ class Contract(BaseModel):
 
 def text(max_length: int, min_length: int = 0) -> StringConstraints:
     """Single-line text of at most `max_length` code points, stripped, without control characters."""
-    return StringConstraints(
-        strip_whitespace=True, min_length=min_length, max_length=max_length, pattern=TEXT_PATTERN
-    )
+    return StringConstraints(strip_whitespace=True, min_length=min_length, max_length=max_length, pattern=TEXT_PATTERN)
 
 
 def phone(min_length: int = 0) -> StringConstraints:
     """A phone number of at most 32 characters, stripped."""
-    return StringConstraints(
-        strip_whitespace=True, min_length=min_length, max_length=32, pattern=PHONE_PATTERN
-    )
+    return StringConstraints(strip_whitespace=True, min_length=min_length, max_length=32, pattern=PHONE_PATTERN)
 
 
 def email(min_length: int = 0) -> StringConstraints:
     """An e-mail address of at most 254 characters (RFC 5321), stripped; only its shape is checked."""
-    return StringConstraints(
-        strip_whitespace=True, min_length=min_length, max_length=254, pattern=EMAIL_PATTERN
-    )
+    return StringConstraints(strip_whitespace=True, min_length=min_length, max_length=254, pattern=EMAIL_PATTERN)
 
 
 def personal(description: str, category: str, purpose: str = DELIVERY, basis: str = CONTRACT) -> FieldInfo:
     """Describe a field of personal data: its W3C DPV 2.3 category (`pd:`), purpose and legal basis."""
-    return _described(
-        description, {"x-personal-data": category, "x-purpose": purpose, "x-legal-basis": basis}
-    )
+    return _described(description, {"x-personal-data": category, "x-purpose": purpose, "x-legal-basis": basis})
 
 
 def plain(description: str, purpose: str = DELIVERY, basis: str = CONTRACT) -> FieldInfo:

@@ -42,9 +42,7 @@ def alpha3(code: str) -> str:
 
 def _alpha2(value: str) -> str:
     if value not in ALPHA2_CODES:
-        raise PydanticCustomError(
-            "country_unknown", "must be an ISO 3166-1 country code of two capital letters"
-        )
+        raise PydanticCustomError("country_unknown", "must be an ISO 3166-1 country code of two capital letters")
     return value
 
 
@@ -54,9 +52,5 @@ def _either(value: str) -> str:
     return value
 
 
-CountryCode = Annotated[
-    str, AfterValidator(_alpha2), Field(json_schema_extra={"enum": [*sorted(ALPHA2_CODES)]})
-]
-CarrierCountryCode = Annotated[
-    str, AfterValidator(_either), Field(json_schema_extra={"enum": [*sorted(ALL_CODES)]})
-]
+CountryCode = Annotated[str, AfterValidator(_alpha2), Field(json_schema_extra={"enum": [*sorted(ALPHA2_CODES)]})]
+CarrierCountryCode = Annotated[str, AfterValidator(_either), Field(json_schema_extra={"enum": [*sorted(ALL_CODES)]})]

@@ -8,11 +8,10 @@ the other one.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.errors import ContractCode, EnvelopeError
 
@@ -33,8 +32,7 @@ _RFC3339: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CloudEvent:
+class CloudEvent(NamedTuple):
     """One event, its attributes checked, its data not yet.
 
     `time` is in UTC. `data` is UTF-8 JSON as it was sent, or None for a tombstone. `extensions` holds the
@@ -48,7 +46,7 @@ class CloudEvent:
     subject: str | None = None
     dataschema: str | None = None
     data: bytes | None = None
-    extensions: Mapping[str, str] = field(default_factory=lambda: _NO_EXTENSIONS)
+    extensions: Mapping[str, str] = _NO_EXTENSIONS
 
 
 def parse(headers: Headers, value: bytes | None) -> CloudEvent:
@@ -109,9 +107,7 @@ def is_structured(content_type: bytes, name: str = "content-type") -> bool:
     if media == "application/cloudevents+json":
         return True
     if media.startswith("application/cloudevents"):
-        raise header_invalid(
-            "content-type", "must be application/cloudevents+json: no batches, no other formats"
-        )
+        raise header_invalid("content-type", "must be application/cloudevents+json: no batches, no other formats")
     if media == "application/json" or (media.startswith("application/") and media.endswith("+json")):
         return False
     raise header_invalid(name, "must be application/json or application/cloudevents+json")
@@ -169,9 +165,7 @@ def _extensions(found: Mapping[str, bytes]) -> Mapping[str, str]:
         if not name.startswith("ce_") or name in _CONTEXT:
             continue
         if _EXTENSION_NAME.fullmatch(name) is None:
-            raise header_invalid(
-                "ce_*", "has a name that CloudEvents does not allow: a-z and 0-9, at most 20"
-            )
+            raise header_invalid("ce_*", "has a name that CloudEvents does not allow: a-z and 0-9, at most 20")
         extensions[name[3:]] = attribute(name, raw)
     return MappingProxyType(extensions) if extensions else _NO_EXTENSIONS
 

@@ -57,7 +57,7 @@ class FieldError:
         return f"{self.field or 'the data'} {self.reason}"
 
 
-class FieldErrors(ContractError):  # noqa: N818  # it holds several
+class FieldErrors(ContractError):  # it holds several
     """The data does not fit its model. `errors` has every wrong field; code and field are the first one's.
 
     `reason` says what is wrong with `field`, then names up to four more fields with their reasons.

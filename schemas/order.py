@@ -10,9 +10,7 @@ from schemas.recipient import Recipient
 class OrderEvent(base.Contract):
     """What every event of an order says."""
 
-    order_id: Annotated[
-        Identifier, base.identifier("The shop's number of the order; unique within the shop.")
-    ]
+    order_id: Annotated[Identifier, base.identifier("The shop's number of the order; unique within the shop.")]
     customer_ref: Annotated[
         Identifier,
         base.identifier("The shop's reference of the customer; the record's key; never an e-mail address."),
@@ -45,9 +43,9 @@ class OrderAddressChanged(OrderEvent):
     """The recipient, and with it perhaps the carrier or the consent, changed before delivery."""
 
     ship_to: Annotated[Recipient, base.plain("The whole new recipient; it replaces the former one.")]
-    carrier: Annotated[
-        Carrier | None, base.plain("The new carrier, if it changes; absent keeps the present one.")
-    ] = None
+    carrier: Annotated[Carrier | None, base.plain("The new carrier, if it changes; absent keeps the present one.")] = (
+        None
+    )
     contact_consent: Annotated[
         bool | None,
         base.plain(

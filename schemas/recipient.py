@@ -44,9 +44,7 @@ class Recipient(base.Contract):
         Annotated[str, base.text(16), BLANK_IS_NONE] | None,
         base.personal("Postcode as the country writes it.", "pd:PhysicalAddress"),
     ] = None
-    country_code: Annotated[
-        CountryCode, base.personal("Country, ISO 3166-1 alpha-2 in capitals.", "pd:Country")
-    ]
+    country_code: Annotated[CountryCode, base.personal("Country, ISO 3166-1 alpha-2 in capitals.", "pd:Country")]
     phone: Annotated[
         Annotated[str, base.phone(), BLANK_IS_NONE] | None,
         base.personal(

@@ -23,11 +23,7 @@ def broken(released: Path = jsonschema.RELEASED) -> list[str]:
 
 def unreleased(released: Path = jsonschema.RELEASED) -> list[EventSpec]:
     """Return the events that were never released."""
-    return [
-        spec
-        for spec in registry.EVENTS.values()
-        if not (released / jsonschema.released_file(spec).name).exists()
-    ]
+    return [spec for spec in registry.EVENTS.values() if not (released / jsonschema.released_file(spec).name).exists()]
 
 
 def publish(released: Path = jsonschema.RELEASED) -> list[Path]:

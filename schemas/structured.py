@@ -14,9 +14,7 @@ from typing import Any, Final, NoReturn
 from schemas import envelope
 from schemas.errors import ContractCode, EnvelopeError
 
-_CONTEXT: Final = frozenset(
-    ("specversion", "id", "source", "type", "time", "subject", "dataschema", "datacontenttype")
-)
+_CONTEXT: Final = frozenset(("specversion", "id", "source", "type", "time", "subject", "dataschema", "datacontenttype"))
 _DATA: Final = frozenset(("data", "data_base64"))
 
 

@@ -133,9 +133,7 @@ def test_no_worker_file_holds_more_than_one_idea() -> None:
 
 def test_sql_stands_in_sql_files_only() -> None:
     found = {
-        name: lines
-        for name, tree in modules("workers/")
-        if name not in SQL_ALLOWED and (lines := sql_strings(tree))
+        name: lines for name, tree in modules("workers/") if name not in SQL_ALLOWED and (lines := sql_strings(tree))
     }
     assert not found, f"SQL in Python strings, by line: {found}"
 
@@ -179,8 +177,7 @@ def test_only_the_command_line_imports_deploy() -> None:
     found = [
         name
         for name, tree in modules("workers/")
-        if not name.startswith("workers/cli/")
-        and any(used.startswith("deploy") for used in imports_of_ours(tree))
+        if not name.startswith("workers/cli/") and any(used.startswith("deploy") for used in imports_of_ours(tree))
     ]
     assert not found, f"deploy is not shipped: {found}"
 

@@ -55,9 +55,7 @@ class Admin:
         found = self._metadata()
         names = [name for name in describe if name in found]
         configs = self._configs(names) if names else {}
-        return tuple(
-            Actual(name, len(topic.partitions), configs.get(name, {})) for name, topic in found.items()
-        )
+        return tuple(Actual(name, len(topic.partitions), configs.get(name, {})) for name, topic in found.items())
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Make the changes, then wait until the broker shows them: topics with leaders, settings, partitions.
@@ -119,9 +117,7 @@ class Admin:
             if late is None:
                 return
             if time.monotonic() > deadline:
-                raise TopicsError(
-                    f"accepted, but not visible after {SETTLE_TIMEOUT_S:.0f} s: {late}; run it again"
-                )
+                raise TopicsError(f"accepted, but not visible after {SETTLE_TIMEOUT_S:.0f} s: {late}; run it again")
             time.sleep(POLL_INTERVAL_S)
 
     def _metadata(self) -> dict[str, TopicMetadata]:
@@ -136,14 +132,10 @@ class Admin:
         for resource, future in futures.items():
             with self._told(f"describe {resource.name}"):
                 entries = future.result()
-            result[resource.name] = {
-                key: entry.value for key, entry in entries.items() if entry.value is not None
-            }
+            result[resource.name] = {key: entry.value for key, entry in entries.items() if entry.value is not None}
         return result
 
-    def _results(
-        self, futures: Mapping[str, "Future[Any]"], verb: str, done_already: int | None = None
-    ) -> None:
+    def _results(self, futures: Mapping[str, "Future[Any]"], verb: str, done_already: int | None = None) -> None:
         for name, future in futures.items():
             with self._told(f"{verb} {name}", done_already):
                 future.result()
@@ -173,15 +165,11 @@ class Admin:
         if error.code() in unreachable:
             return f"cannot {action}: no broker answers at {self._bootstrap!r}; is it running there?"
         if error.code() in refused:
-            return (
-                f"cannot {action}: the broker refuses these credentials ({error.str()}); check user and ACLs"
-            )
+            return f"cannot {action}: the broker refuses these credentials ({error.str()}); check user and ACLs"
         return f"cannot {action}: {error.str()}"
 
 
-def _visible(
-    change: Change, found: Mapping[str, TopicMetadata], configs: Mapping[str, Mapping[str, str]]
-) -> bool:
+def _visible(change: Change, found: Mapping[str, TopicMetadata], configs: Mapping[str, Mapping[str, str]]) -> bool:
     topic = found.get(change.topic)
     match change:
         case Create():

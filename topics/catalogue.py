@@ -46,9 +46,7 @@ _BROKER_CLOCK = {"message.timestamp.type": "LogAppendTime"}
 def carrier_addresses(prefix: str, carrier: str) -> str:
     """Name of the topic that `carrier` alone reads. ValueError if `carrier` is not a slug."""
     if not _CARRIER.fullmatch(carrier):
-        raise ValueError(
-            f"carrier {carrier!r}: give a lower-case slug such as 'dhl-express' (at most 32 characters)"
-        )
+        raise ValueError(f"carrier {carrier!r}: give a lower-case slug such as 'dhl-express' (at most 32 characters)")
     return f"{prefix}carrier.{carrier}.addresses"
 
 
@@ -93,9 +91,7 @@ def _apply(topic: Topic, override: TopicOverride) -> Topic:
     for reserved in ("cleanup.policy", "retention.ms"):
         if reserved in override.configs:
             hint = "use retention_ms" if reserved == "retention.ms" else "it is part of the contract"
-            raise ValueError(
-                f"settings for topic {topic.template!r}: {reserved} cannot be set in configs, {hint}"
-            )
+            raise ValueError(f"settings for topic {topic.template!r}: {reserved} cannot be set in configs, {hint}")
     given = override.model_dump(exclude_none=True, exclude={"configs"})
     return dataclasses.replace(topic, **given, configs={**topic.configs, **override.configs})
 

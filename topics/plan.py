@@ -119,9 +119,7 @@ def plan(
     changes += [_deletion(name, wanted, present, prefix) for name in sorted(delete)]
     for name in sorted(present.keys() - wanted.keys() - delete):
         if _ours(name, prefix):
-            changes.append(
-                Notice(name, f"not in the catalogue; left as it is (to delete it: --delete {name})")
-            )
+            changes.append(Notice(name, f"not in the catalogue; left as it is (to delete it: --delete {name})"))
     return tuple(sorted(changes, key=lambda change: _ORDER.index(type(change))))
 
 
@@ -166,9 +164,7 @@ def _missing(topic: Topic, present: Mapping[str, Actual]) -> list[Change]:
         return [Notice(topic.name, "missing, and shared with others: ask its owner to create it")]
     rival = next((name for name in present if metric_name(name) == metric_name(topic.name)), None)
     if rival is not None:
-        return [
-            Notice(topic.name, f"cannot be created beside {rival!r}: Kafka takes '.' and '_' for the same")
-        ]
+        return [Notice(topic.name, f"cannot be created beside {rival!r}: Kafka takes '.' and '_' for the same")]
     return [Create(topic.name, topic.partitions, topic.replication_factor, topic.all_configs)]
 
 
@@ -194,9 +190,7 @@ def _deletion(name: str, wanted: Mapping[str, Topic], present: Mapping[str, Actu
     if name not in present:
         raise ValueError(f"--delete {name}: there is no such topic")
     if not _ours(name, prefix):
-        raise ValueError(
-            f"--delete {name}: not a topic of Lethe under prefix {prefix!r}; delete it with Kafka's tools"
-        )
+        raise ValueError(f"--delete {name}: not a topic of Lethe under prefix {prefix!r}; delete it with Kafka's tools")
     return Delete(name)
 
 

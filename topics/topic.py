@@ -82,9 +82,7 @@ def check_prefix(prefix: str) -> str:
     Without the separator, prefix `a` would also claim the topics of prefix `ab`.
     """
     if not _PREFIX.fullmatch(prefix):
-        raise ValueError(
-            f"topic prefix {prefix!r}: give letters, digits, '.', '_', '-', and end it with one of . _ -"
-        )
+        raise ValueError(f"topic prefix {prefix!r}: give letters, digits, '.', '_', '-', and end it with one of . _ -")
     return prefix
 
 
@@ -108,6 +106,4 @@ def check_distinct(names: Iterable[str]) -> None:
     for name in names:
         other = seen.setdefault(metric_name(name), name)
         if other is not name:
-            raise ValueError(
-                f"topics {other!r} and {name!r}: Kafka takes '.' and '_' for the same, rename one"
-            )
+            raise ValueError(f"topics {other!r} and {name!r}: Kafka takes '.' and '_' for the same, rename one")

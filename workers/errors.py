@@ -58,9 +58,7 @@ class Refused(LetheError):
     `keep_body` is False where not even a sealed copy may be kept (card data).
     """
 
-    def __init__(
-        self, code: RefusalCode, reason: str, field: str | None = None, keep_body: bool = True
-    ) -> None:
+    def __init__(self, code: RefusalCode, reason: str, field: str | None = None, keep_body: bool = True) -> None:
         super().__init__(code, reason, field, keep_body)
         self.code = code
         self.reason = reason

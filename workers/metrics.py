@@ -11,24 +11,16 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self.records = self._counter(
-            "lethe_records_applied_total", "Records applied, duplicates too", "group", "topic"
-        )
-        self.duplicates = self._counter(
-            "lethe_duplicates_total", "Events that had been applied before", "group"
-        )
+        self.records = self._counter("lethe_records_applied_total", "Records applied, duplicates too", "group", "topic")
+        self.duplicates = self._counter("lethe_duplicates_total", "Events that had been applied before", "group")
         self.refusals = self._counter("lethe_refusals_total", "Events parked, by code", "group", "code")
-        self.published = self._counter(
-            "lethe_records_published_total", "Records committed to Kafka", "group", "topic"
-        )
+        self.published = self._counter("lethe_records_published_total", "Records committed to Kafka", "group", "topic")
         self.recovered = self._counter(
             "lethe_records_recovered_total",
             "Records published from the outbox after a crash or reset",
             "group",
         )
-        self.retries = self._counter(
-            "lethe_retries_total", "Attempts repeated in place, by error", "group", "error"
-        )
+        self.retries = self._counter("lethe_retries_total", "Attempts repeated in place, by error", "group", "error")
         self.lane_resets = self._counter(
             "lethe_lane_resets_total", "Lanes opened again after a failed publication", "group"
         )
@@ -57,12 +49,8 @@ class Metrics:
             "topic",
             "partition",
         )
-        self.dead_letters = self._gauge(
-            "lethe_dead_letters", "Parked events waiting for a person", "group", "code"
-        )
-        self.outbox_age_seconds = self._gauge(
-            "lethe_outbox_oldest_seconds", "Age of the oldest outbox row", "lane"
-        )
+        self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
+        self.outbox_age_seconds = self._gauge("lethe_outbox_oldest_seconds", "Age of the oldest outbox row", "lane")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

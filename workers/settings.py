@@ -42,33 +42,23 @@ class Settings(BaseSettings):
     database_dsn: SecretStr = Field(
         SecretStr("postgresql://postgres@127.0.0.1:15432/lethe"), description="PostgreSQL 16 or newer"
     )
-    keyring_dir: Path = Field(
-        Path(".lethe/keyring"), description="Outside the database and outside its backups"
-    )
+    keyring_dir: Path = Field(Path(".lethe/keyring"), description="Outside the database and outside its backups")
     carriers_dir: Path = Field(Path("deploy/carriers"), description="One YAML file per carrier")
-    orders_shared: bool = Field(
-        False, description="True when the orders topic is the shop's own bus, read by others"
-    )
+    orders_shared: bool = Field(False, description="True when the orders topic is the shop's own bus, read by others")
     orders_partitions: int = Field(4, ge=1, le=1000)
     carrier_partitions: int = Field(2, ge=1, le=1000)
 
     web_host: str = "127.0.0.1"
-    web_port: int = Field(
-        6066, ge=1, le=65535, description="/health, /ready and /metrics of the first worker"
-    )
+    web_port: int = Field(6066, ge=1, le=65535, description="/health, /ready and /metrics of the first worker")
     log_format: Literal["json", "console"] = "json"
 
     batch_max_records: int = Field(2000, ge=1, le=20000)
-    dedupe_retention_days: int = Field(
-        30, ge=8, description="Longer than the longest replay and any topic's retention"
-    )
+    dedupe_retention_days: int = Field(30, ge=8, description="Longer than the longest replay and any topic's retention")
     body_max_bytes: int = Field(256 * 1024, ge=1024)
     event_max_future_s: int = Field(3600, ge=0)
     event_max_age_s: int = Field(400 * 86400, ge=3600)
     parking_max_consecutive: int = Field(500, ge=1, description="Refusals in a row before the worker stops")
-    parking_max_ratio: float = Field(
-        0.5, gt=0, le=1, description="Share of refusals in a window before it stops"
-    )
+    parking_max_ratio: float = Field(0.5, gt=0, le=1, description="Share of refusals in a window before it stops")
     parking_window: int = Field(2000, ge=100, description="Events that the ratio looks back over")
     session_timeout_s: float = Field(10, ge=1)
     rebalance_timeout_s: float = Field(60, ge=5)
@@ -93,9 +83,7 @@ class Settings(BaseSettings):
         if self.kafka_security.endswith("SSL"):
             from aiokafka.helpers import create_ssl_context
 
-            options["ssl_context"] = create_ssl_context(
-                cafile=str(self.kafka_ca_file) if self.kafka_ca_file else None
-            )
+            options["ssl_context"] = create_ssl_context(cafile=str(self.kafka_ca_file) if self.kafka_ca_file else None)
         return options
 
     @cached_property
@@ -136,9 +124,7 @@ def load(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks each one
     except ValidationError as error:
-        lines = [
-            f"LETHE_{'_'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()
-        ]
+        lines = [f"LETHE_{'_'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
         raise UsageError("wrong settings (environment or lethe.toml):\n  " + "\n  ".join(lines)) from None
     except ValueError as error:
         raise UsageError(f"lethe.toml cannot be read: {error}") from None

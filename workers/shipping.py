@@ -114,9 +114,7 @@ class ShippingUnit:
     def _message(self, notice: Notice, subject: Subject) -> Message:
         """The notice as a record on its carrier's topic. A carrier may have been removed from the configuration
         since it was told an address: it is still told to forget it."""
-        topic = self._topics.get(notice.carrier) or self._settings.topic(
-            f"carrier.{notice.carrier}.addresses"
-        )
+        topic = self._topics.get(notice.carrier) or self._settings.topic(f"carrier.{notice.carrier}.addresses")
         return Message(
             subject,
             topic,

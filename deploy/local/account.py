@@ -24,9 +24,7 @@ def for_server() -> Account | None:
         except KeyError:
             continue
         return Account(entry.pw_uid, entry.pw_gid)
-    raise StackError(
-        f"PostgreSQL does not run as root and there is no account {' or '.join(_CANDIDATES)}: add one"
-    )
+    raise StackError(f"PostgreSQL does not run as root and there is no account {' or '.join(_CANDIDATES)}: add one")
 
 
 def let_through(path: Path, account: Account) -> None:

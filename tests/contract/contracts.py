@@ -43,9 +43,7 @@ def validator(spec: EventSpec, side: Side) -> Draft202012Validator:
     return made
 
 
-def _pattern(
-    _: object, pattern: str, instance: object, schema: Mapping[str, Any]
-) -> Iterator[ValidationError]:
+def _pattern(_: object, pattern: str, instance: object, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
     # Python's `$` also matches before a line feed at the end; that of JSON Schema does not.
     if isinstance(instance, str) and re.search(pattern.replace("$", r"\Z"), instance) is None:
         yield ValidationError("does not match the pattern")

@@ -79,9 +79,7 @@ def test_every_text_has_a_limit(spec: EventSpec) -> None:
 
 @each_event
 def test_the_producer_schema_is_closed_and_the_reader_schema_open(spec: EventSpec) -> None:
-    assert all(
-        found["additionalProperties"] is False for found in objects(jsonschema.build(spec, "producer"))
-    )
+    assert all(found["additionalProperties"] is False for found in objects(jsonschema.build(spec, "producer")))
     assert not any("additionalProperties" in found for found in objects(jsonschema.build(spec, "reader")))
 
 
@@ -101,9 +99,7 @@ def test_personal_data_goes_to_carriers_only_in_the_address() -> None:
 
 
 def test_a_dead_letter_holds_no_personal_data() -> None:
-    assert not any(
-        "x-personal-data" in field for _, field in properties(registry.EVENTS["dead_letter.parked", 1])
-    )
+    assert not any("x-personal-data" in field for _, field in properties(registry.EVENTS["dead_letter.parked", 1]))
 
 
 def test_the_committed_schemas_are_those_of_the_models() -> None:

@@ -29,9 +29,7 @@ def test_a_worker_killed_at(label: str, settings: Settings, upstream: Callable[[
         orders.verdict()
 
 
-def test_a_worker_killed_again_while_it_recovers(
-    settings: Settings, upstream: Callable[[int, int], Upstream]
-) -> None:
+def test_a_worker_killed_again_while_it_recovers(settings: Settings, upstream: Callable[[int, int], Upstream]) -> None:
     orders = upstream(1500, 12)
     orders.publish()
     with worker_process(settings, crash_at="lane.before_publish:2", ready=False) as first:

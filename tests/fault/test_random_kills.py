@@ -12,9 +12,7 @@ from workers.settings import Settings
 _KILLS = 5
 
 
-def test_workers_killed_at_random_moments(
-    settings: Settings, upstream: Callable[[int, int], Upstream]
-) -> None:
+def test_workers_killed_at_random_moments(settings: Settings, upstream: Callable[[int, int], Upstream]) -> None:
     rng = random.Random(20261124)
     orders = upstream(6000, 21)
     with ExitStack() as running:

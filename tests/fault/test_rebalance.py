@@ -10,9 +10,7 @@ from tests.support.worker_process import worker_process
 from workers.settings import Settings
 
 
-def test_two_and_three_workers_join_and_leave(
-    settings: Settings, upstream: Callable[[int, int], Upstream]
-) -> None:
+def test_two_and_three_workers_join_and_leave(settings: Settings, upstream: Callable[[int, int], Upstream]) -> None:
     orders = upstream(6000, 31)
     with ExitStack() as running:
         orders.publish(share=0.25)
@@ -29,9 +27,7 @@ def test_two_and_three_workers_join_and_leave(
         orders.verdict()
 
 
-def test_a_paused_worker_comes_back_as_a_zombie(
-    settings: Settings, upstream: Callable[[int, int], Upstream]
-) -> None:
+def test_a_paused_worker_comes_back_as_a_zombie(settings: Settings, upstream: Callable[[int, int], Upstream]) -> None:
     orders = upstream(5000, 32)
     orders.publish(share=0.6)
     with worker_process(settings, log=settings.keyring_dir.parent / "zombie.log") as zombie:

@@ -70,9 +70,7 @@ def expect(events: Iterable[SampleEvent], carriers: Mapping[str, Carrier]) -> Ex
 def judge(expected: Expected, read: Iterable[Read]) -> None:
     """Fail with the first difference in plain words: a notice twice, lost, at a wrong carrier, or out of order."""
     records = list(read)
-    twice = [
-        event_id for event_id, count in Counter(record.event_id for record in records).items() if count > 1
-    ]
+    twice = [event_id for event_id, count in Counter(record.event_id for record in records).items() if count > 1]
     assert not twice, f"{len(twice)} notices were published twice, such as {twice[:3]}"
     got: dict[str, dict[str, list[Read]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
@@ -83,6 +81,4 @@ def judge(expected: Expected, read: Iterable[Read]) -> None:
         wanted: dict[str, list[Read]] = defaultdict(list)
         for notice in expected.notices.get(shipment_id, []):
             wanted[notice.carrier].append(notice)
-        assert per_carrier == wanted, (
-            f"shipment {shipment_id}: carriers read {per_carrier}, expected {wanted}"
-        )
+        assert per_carrier == wanted, f"shipment {shipment_id}: carriers read {per_carrier}, expected {wanted}"

@@ -23,21 +23,13 @@ LATE_AFTER_S = 60
 
 def lag(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="One JSON object per line instead of a table.")
-    ] = False,
-    group: Annotated[
-        list[str] | None, typer.Option("--group", help="Only this group; may be repeated.")
-    ] = None,
+    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object per line instead of a table.")] = False,
+    group: Annotated[list[str] | None, typer.Option("--group", help="Only this group; may be repeated.")] = None,
     peek: Annotated[
         bool,
-        typer.Option(
-            "--peek", help="Tell trailing transaction markers from unread records (needs read rights)."
-        ),
+        typer.Option("--peek", help="Tell trailing transaction markers from unread records (needs read rights)."),
     ] = False,
-    interval_s: Annotated[
-        float, typer.Option("--interval", min=0.1, help="Seconds between refreshes.")
-    ] = 2.0,
+    interval_s: Annotated[float, typer.Option("--interval", min=0.1, help="Seconds between refreshes.")] = 2.0,
 ) -> None:
     """Show per group and partition how far it is behind: messages, and the age of the oldest unread one.
 
@@ -48,9 +40,7 @@ def lag(
     settings = settings_module.load()
     try:
         asyncio.run(
-            _run(
-                settings.kafka_client, settings.prefix, group, peek, json_lines, interval_s if watch else None
-            )
+            _run(settings.kafka_client, settings.prefix, group, peek, json_lines, interval_s if watch else None)
         )
     except KafkaError as error:
         text = f"lag cannot be read from {settings.kafka_bootstrap!r}: {error}; is the broker running?"
@@ -79,9 +69,7 @@ async def _run(
                     live.update(table(await reader.read(groups, peek)), refresh=True)
 
 
-async def _print_json(
-    reader: LagReader, groups: list[str] | None, peek: bool, interval_s: float | None
-) -> None:
+async def _print_json(reader: LagReader, groups: list[str] | None, peek: bool, interval_s: float | None) -> None:
     while True:
         for row in await reader.read(groups, peek):
             typer.echo(json.dumps(asdict(row)))

@@ -35,9 +35,7 @@ def homes(rng: random.Random, carriers: Mapping[str, Carrier], countries: Collec
     ]
     taken = [home for home in made if home.carriers]
     if not taken:
-        raise errors.UsageError(
-            "no carrier takes an address in these countries: name other carriers or countries"
-        )
+        raise errors.UsageError("no carrier takes an address in these countries: name other carriers or countries")
     rng.shuffle(taken)
     return taken
 
@@ -87,7 +85,5 @@ def _lines(rng: random.Random, street: str, seconds: tuple[str, ...]) -> list[st
 
 def _login(first: str, last: str) -> str:
     decomposed = unicodedata.normalize("NFKD", f"{first}.{last}".lower())
-    plain = "".join(
-        letter for letter in decomposed if letter == "." or (letter.isascii() and letter.isalpha())
-    )
+    plain = "".join(letter for letter in decomposed if letter == "." or (letter.isascii() and letter.isalpha()))
     return plain.strip(".") or "kunde"

@@ -38,9 +38,7 @@ class _Maker:
     def __init__(self, seed: int, carriers: Mapping[str, Carrier], since: datetime) -> None:
         self.seed, self.carriers, self.since, self.number = seed, carriers, since, 0
 
-    def order(
-        self, carrier: str | None = None, ship_to: dict[str, Any] | None = None, **more: Any
-    ) -> dict[str, Any]:
+    def order(self, carrier: str | None = None, ship_to: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
         self.number += 1
         return {
             "order_id": f"bad{self.seed}-{self.number:03d}",
@@ -50,9 +48,7 @@ class _Maker:
             **more,
         }
 
-    def event(
-        self, code: RefusalCode, order: dict[str, Any], data: str | None = None, **options: Any
-    ) -> SampleEvent:
+    def event(self, code: RefusalCode, order: dict[str, Any], data: str | None = None, **options: Any) -> SampleEvent:
         made = event(
             options.get("type", "order.placed"),
             f"{order['order_id']}:{code}",
@@ -68,9 +64,7 @@ class _Maker:
         return made._replace(headers=headers if value is None else [*headers, (name, value)])
 
 
-def refusals(
-    seed: int, carriers: Mapping[str, Carrier], since: datetime, large: bool = False
-) -> list[SampleEvent]:
+def refusals(seed: int, carriers: Mapping[str, Carrier], since: datetime, large: bool = False) -> list[SampleEvent]:
     """One event or more for each way to be wrong; no two share an order. `large` adds a body of 2 MB."""
     maker = _Maker(seed, carriers, since)
     return [*_envelopes(maker), *_bodies(maker), *_addresses(maker), *([_too_large(maker)] if large else [])]
@@ -101,9 +95,7 @@ def _bodies(make: _Maker) -> Iterator[SampleEvent]:
     yield make.event(RefusalCode.TOO_DEEP, order, json.dumps(order).replace('"?"', deep))
     yield make.event(RefusalCode.INVALID_FIELD, make.order(ship_to={**_GERMAN, "lines": []}))
     yield make.event(RefusalCode.CARD_DATA, make.order(note="paid with 4111 1111 1111 1111"))
-    yield make.event(
-        RefusalCode.CARD_DATA, make.order(payment={"card_number": "5555-5555-5555-4444", "cvv": "123"})
-    )
+    yield make.event(RefusalCode.CARD_DATA, make.order(payment={"card_number": "5555-5555-5555-4444", "cvv": "123"}))
     yield make.event(RefusalCode.UNKNOWN_CARRIER, make.order(carrier="pigeon-post"))
     order = make.order()
     nobody = json.dumps({"order_id": order["order_id"], "customer_ref": order["customer_ref"]})
@@ -120,9 +112,7 @@ def _addresses(make: _Maker) -> Iterator[SampleEvent]:
         (RefusalCode.CONTACT_MISSING, _without(_AMERICAN, "phone")),
     ]
     for code, ship_to in wrong:
-        carrier = next(
-            (name for name, each in make.carriers.items() if _refusal(ship_to, each) == code), None
-        )
+        carrier = next((name for name, each in make.carriers.items() if _refusal(ship_to, each) == code), None)
         if carrier:
             yield make.event(code, make.order(carrier, ship_to))
 

@@ -26,9 +26,7 @@ class Migration(NamedTuple):
 def migrations() -> list[Migration]:
     """Every migration of this version, in order."""
     folder = resources.files("workers.db") / "migrations"
-    files = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name
-    )
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
     texts = [(file.name.removesuffix(".sql"), file.read_text("utf-8")) for file in files]
     return [Migration(name, text, hashlib.sha256(text.encode()).hexdigest()) for name, text in texts]
 
@@ -60,9 +58,7 @@ async def check(connection: asyncpg.Connection | asyncpg.Pool) -> None:
         present = set()
     wanted = {migration.name for migration in migrations()}
     if wanted - present:
-        raise UsageError(
-            f"the database lacks {', '.join(sorted(wanted - present))}: run `lethe migrate` first"
-        )
+        raise UsageError(f"the database lacks {', '.join(sorted(wanted - present))}: run `lethe migrate` first")
     if present - wanted:
         raise UsageError(
             f"the database knows {', '.join(sorted(present - wanted))}, this version of Lethe does not: upgrade Lethe"

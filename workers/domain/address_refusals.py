@@ -24,8 +24,7 @@ def _unit(plan: Plan) -> str:
 def missing(name: str, plan: Plan) -> errors.Refused:
     """A field that the country or the carrier needs is not given."""
     reason = (
-        f"the {_LABELS[name]} is missing, and carrier {plan.carrier} cannot deliver to this country "
-        "without it: add it"
+        f"the {_LABELS[name]} is missing, and carrier {plan.carrier} cannot deliver to this country without it: add it"
     )
     return errors.Refused(errors.RefusalCode.ADDRESS_INCOMPLETE, reason, f"ship_to.{name}")
 

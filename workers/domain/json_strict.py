@@ -33,9 +33,7 @@ def load(value: bytes) -> dict[str, object]:
     except orjson.JSONDecodeError as error:
         raise _unreadable(value, str(error)) from None
     if type(body) is not dict:
-        raise errors.Refused(
-            _Code.INVALID_JSON, "the body must be one JSON object, not a list or a bare value"
-        )
+        raise errors.Refused(_Code.INVALID_JSON, "the body must be one JSON object, not a list or a bare value")
     return body
 
 

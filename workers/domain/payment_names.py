@@ -34,9 +34,7 @@ cardverification cryptogramme expmonth expyear track1 track2 track1data track2da
 magstripedata magneticstripe pinblock
 """
 
-_OBJECTS = frozenset(
-    a + b + s for a, b, s in product(_OWNERS, _CARD_OBJECTS, ("", "s", "data", "details", "info"))
-)
+_OBJECTS = frozenset(a + b + s for a, b, s in product(_OWNERS, _CARD_OBJECTS, ("", "s", "data", "details", "info")))
 _IN_OBJECT = frozenset((*_CARD_PARTS.split(), "month", "year"))
 _NAMES = frozenset(a + c + p for a, c, p in product(_OWNERS, _CARDS, _CARD_PARTS.split())) | frozenset(
     a + n for a, n in product(_OWNERS, _ALONE.split())
@@ -86,9 +84,7 @@ def holds_card_data(name: str, parent: str | None, value: object) -> bool:
 
 def _is_code(name: str) -> bool:
     """Four digits are the end of a number, but the whole of a security code or an expiry."""
-    return (
-        not normal(name).rstrip("0123456789").endswith(("number", "no", "num", "nr", "pan", "card", "karte"))
-    )
+    return not normal(name).rstrip("0123456789").endswith(("number", "no", "num", "nr", "pan", "card", "karte"))
 
 
 def _either(plain: str, names: frozenset[str]) -> bool:

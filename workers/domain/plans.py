@@ -78,9 +78,7 @@ def compile_plan(config: CarrierConfig, country_code: str, rule: CountryRule) ->
     )
     return Plan(
         carrier=config.name,
-        country_code=iso_countries.alpha3(country_code)
-        if config.country_code_form == "alpha-3"
-        else country_code,
+        country_code=iso_countries.alpha3(country_code) if config.country_code_form == "alpha-3" else country_code,
         measure=len if config.unit == "characters" else size_bytes,
         name=steps["name"],
         company=steps.get("company"),

@@ -66,8 +66,7 @@ def _put_lines(address: dict[str, str], recipient: Recipient, plan: plans.Plan) 
     fitted = street_lines.fit(lines, plan.line_limits, plan.measure)
     if fitted is None:
         raise address_refusals.lines_do_not_fit(lines, plan)
-    for field, line in zip(LINE_FIELDS, fitted, strict=False):
-        address[field] = line
+    address.update(zip(LINE_FIELDS, fitted, strict=False))
 
 
 def _fitted(value: str, step: plans.FieldStep, plan: plans.Plan) -> str:
@@ -82,9 +81,7 @@ def _fitted(value: str, step: plans.FieldStep, plan: plans.Plan) -> str:
     return value
 
 
-def _put_contact(
-    address: dict[str, str], value: str | None, step: plans.ContactStep, plan: plans.Plan
-) -> None:
+def _put_contact(address: dict[str, str], value: str | None, step: plans.ContactStep, plan: plans.Plan) -> None:
     if not value:
         if step.required:
             raise address_refusals.contact_missing(step.name, plan)

@@ -74,9 +74,7 @@ def screen_key(key: bytes | None) -> str:
     `keep_body` of the refusal speaks of the key: whether the record may be kept is `keeping`'s to say.
     """
     if not key:
-        raise errors.Refused(
-            _Code.KEY_INVALID, "the record has no key; it must be the customer reference", "key"
-        )
+        raise errors.Refused(_Code.KEY_INVALID, "the record has no key; it must be the customer reference", "key")
     if len(key) > _MAX_KEY_BYTES:
         reason = "the key is far longer than a customer reference"
         keep = not prefilter.may_hold_number(key)
@@ -96,9 +94,7 @@ def screen_key(key: bytes | None) -> str:
     raise errors.Refused(_Code.KEY_INVALID, reason, "key")
 
 
-def check_time(
-    event_time: datetime, now: datetime, max_future_s: float = 3600, max_age_s: float = 400 * 86400
-) -> None:
+def check_time(event_time: datetime, now: datetime, max_future_s: float = 3600, max_age_s: float = 400 * 86400) -> None:
     """Refuse a time that no working clock gives. Both times with their zone; both limits still pass."""
     if event_time.tzinfo is None:
         raise errors.Refused(_Code.TIME_IMPLAUSIBLE, "the event's time has no time zone", "ce_time")
@@ -157,11 +153,7 @@ def _look_closely(
         if not prefilter.may_hold_number(_without_identifiers(value, body, identifier_names)):
             return body
         # The text as a whole holds every field, so nothing found in it is nothing found in any of them.
-        if (
-            _BACKSLASH not in value
-            and not cards.find(value.decode())
-            and not prefilter.holds_long_number(value)
-        ):
+        if _BACKSLASH not in value and not cards.find(value.decode()) and not prefilter.holds_long_number(value):
             return body
     body = json_strict.check_closely(value, body)
     card_screening.check_document(body, identifier_names)

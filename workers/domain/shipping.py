@@ -17,15 +17,10 @@ from schemas import order
 from schemas.recipient import Recipient
 from workers.domain import projection
 from workers.domain.carriers import Carrier
-from workers.errors import Refused, RefusalCode
-
+from workers.errors import RefusalCode, Refused
 
 OrderEvent = (
-    order.OrderPlaced
-    | order.OrderReady
-    | order.OrderAddressChanged
-    | order.OrderCancelled
-    | order.OrderDelivered
+    order.OrderPlaced | order.OrderReady | order.OrderAddressChanged | order.OrderCancelled | order.OrderDelivered
 )
 
 
@@ -150,18 +145,14 @@ def _ready(shipment: Shipment, carriers: Mapping[str, Carrier]) -> Decision:
         return Decision(shipment, ())
     _refuse_if_final(shipment)
     if shipment.recipient is None:
-        raise Refused(
-            RefusalCode.ORDER_STATE, "the address of this order was erased; it can no longer be sent"
-        )
+        raise Refused(RefusalCode.ORDER_STATE, "the address of this order was erased; it can no longer be sent")
     address = _project(shipment.recipient, shipment.carrier, shipment.contact_consent, carriers)
     revision = shipment.revision + 1
     ready = shipment._replace(state=ShipmentState.ASSIGNED, revision=revision)
     return Decision(ready, (_notice(Action.ASSIGN, ready, address),))
 
 
-def _change_address(
-    event: order.OrderAddressChanged, shipment: Shipment, carriers: Mapping[str, Carrier]
-) -> Decision:
+def _change_address(event: order.OrderAddressChanged, shipment: Shipment, carriers: Mapping[str, Carrier]) -> Decision:
     _refuse_if_final(shipment)
     carrier = event.carrier or shipment.carrier
     consent = shipment.contact_consent if event.contact_consent is None else event.contact_consent

@@ -89,9 +89,9 @@ class Admission:
                 "key order events by customer_ref, so that one customer's events keep their order",
                 "key",
             )
-        screening.check_time(
-            event.time, now, self._settings.event_max_future_s, self._settings.event_max_age_s
-        )
+        settings = self._settings
+        if not 0 <= (now - event.time).total_seconds() <= settings.event_max_age_s:
+            screening.check_time(event.time, now, settings.event_max_future_s, settings.event_max_age_s)
 
     def _event_key(self, event: envelope.CloudEvent) -> bytes:
         """Names an event for dedupe: a keyed hash of 16 bytes, since an upstream may have put anything into its ids."""

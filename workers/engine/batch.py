@@ -186,9 +186,7 @@ class BatchTransaction:
         if len(moved) != len(slices):
             raise PartitionLost("another worker has moved the position of a partition of this batch")
 
-    async def decide(
-        self, connection: Connection, admitted: Sequence[Event | Rejected], now: datetime
-    ) -> Outcome:
+    async def decide(self, connection: Connection, admitted: Sequence[Event | Rejected], now: datetime) -> Outcome:
         """Dedupe, decide and store the state in the caller's transaction; what is emitted or refused is returned."""
         events = [event for event in admitted if isinstance(event, Event)]
         seen = await self._claim(connection, events)
@@ -212,9 +210,7 @@ class BatchTransaction:
         keys = literals.array([event.event_key.hex() for event in outcome.released])
         await connection.execute(_EVENTS["release"], keys)
 
-    async def _write_down(
-        self, connection: Connection, batch: Batch, outcome: Outcome, now: datetime
-    ) -> None:
+    async def _write_down(self, connection: Connection, batch: Batch, outcome: Outcome, now: datetime) -> None:
         if outcome.released:
             await self.release(connection, outcome)
         if outcome.rejected:
@@ -244,9 +240,7 @@ class BatchTransaction:
         """Whether an attempt whose COMMIT was not answered took effect: the positions tell."""
         for slice_ in batch.slices:
             partition = slice_.partition
-            stored = await self._pool.fetchval(
-                _POSITIONS["read"], self._group, partition.topic, partition.partition
-            )
+            stored = await self._pool.fetchval(_POSITIONS["read"], self._group, partition.topic, partition.partition)
             if stored != slice_.next_offset:
                 return False
         return True
@@ -296,9 +290,7 @@ def _handle_all(
             messages = _handle(one, subjects[one.reference_hash], unit)
         except Refused as refusal:
             seen.discard(one.event_key)  # its correction may follow in this very batch
-            outcome.rejected.append(
-                Rejected(one.record, refusal, one.event_key, one.event_type, one.reference_hash)
-            )
+            outcome.rejected.append(Rejected(one.record, refusal, one.event_key, one.event_type, one.reference_hash))
             outcome.released.append(one)
             outcome.verdicts.append(refusal.code)
             continue

@@ -88,9 +88,7 @@ async def open_body(connection: Connection, keyring: Keyring, letter: DeadLetter
             "there is no copy of this event any more: "
             "card data is never kept, and a replayed or dropped event is let go"
         )
-    packed = parking.open_letter(
-        keyring, letter.dead_letter_id, row["wrapped_key"], row["key_epoch"], row["sealed"]
-    )
+    packed = parking.open_letter(keyring, letter.dead_letter_id, row["wrapped_key"], row["key_epoch"], row["sealed"])
     return parking.unpack(packed, letter.topic, letter.partition, letter.record_offset)
 
 

@@ -24,9 +24,7 @@ class Boot(BootStrategy):
 
     def producer_only(self) -> Iterable[mode.ServiceT]:
         """What Faust starts, in this order, and stops in the reverse one: intakes end while agents still work."""
-        return self._chain(
-            self.sensors(), self.web_server(), self.agents(), cast(Host, self.app).last_services
-        )
+        return self._chain(self.sensors(), self.web_server(), self.agents(), cast(Host, self.app).last_services)
 
 
 class Host(faust.App):

@@ -142,7 +142,7 @@ class Intake(mode.Service):
         for lane in lanes:
             lane.paused = True
         deadline_s = monotonic_s() + timeout_s
-        while any(lane.busy for lane in lanes) and monotonic_s() < deadline_s:
+        while any(lane.busy for lane in lanes) and monotonic_s() < deadline_s:  # noqa: ASYNC110  (many, briefly)
             await asyncio.sleep(_DRAIN_STEP_S)
         for lane in lanes:
             lane.closed = True
@@ -167,13 +167,9 @@ class Intake(mode.Service):
         self.joined = True
         self._metrics.rebalances.labels(self.consumer_group).inc()
         for partition in partitions:
-            lane = Lane(
-                partition, self.consumer_group, self._pool, self._vault, self._settings, self._metrics
-            )
+            lane = Lane(partition, self.consumer_group, self._pool, self._vault, self._settings, self._metrics)
             self.lanes[partition] = lane
-            self._lane_tasks[partition] = asyncio.create_task(
-                self._exit.guard(lane.run(self._joined_consumer()))
-            )
+            self._lane_tasks[partition] = asyncio.create_task(self._exit.guard(lane.run(self._joined_consumer())))
 
     @mode.Service.task
     async def _pull(self) -> None:
@@ -185,9 +181,7 @@ class Intake(mode.Service):
             while not self.should_stop:
                 await self._pull_once()
         finally:
-            if (
-                not self.should_stop
-            ):  # also when a cancellation leaked out of a library: nobody would pull again
+            if not self.should_stop:  # also when a cancellation leaked out of a library: nobody would pull again
                 self._exit.now(RuntimeError("the intake ended by itself"))
 
     async def _start_consumer(self) -> None:
@@ -240,9 +234,7 @@ class Intake(mode.Service):
             await self._read_again([lane for p in error.args[0] if (lane := self.lanes.get(p))])
             return {}
 
-    def _claim(
-        self, partition: TopicPartition, records: list[Record]
-    ) -> tuple[Lane, list[Record], int] | None:
+    def _claim(self, partition: TopicPartition, records: list[Record]) -> tuple[Lane, list[Record], int] | None:
         """The records from the lane's position on, which moves behind them; what was read before a seek is left out."""
         lane = self.lanes.get(partition)
         if lane is None or not lane.readable or lane.next_offset is None:

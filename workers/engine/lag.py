@@ -82,9 +82,7 @@ class LagReader:
         ends: Offsets = await self._consumer.end_offsets(partitions)
         now_ms = time.time_ns() // 1_000_000
         rows = {
-            (group, tp): _Row(
-                offset, max(starts[tp], offset or 0), ends[tp], now_ms, self._is_transactional(tp)
-            )
+            (group, tp): _Row(offset, max(starts[tp], offset or 0), ends[tp], now_ms, self._is_transactional(tp))
             for group, offsets in committed.items()
             for tp, offset in offsets.items()
         }
@@ -117,9 +115,7 @@ class LagReader:
             await asyncio.gather(*(self._step(layer) for layer in _layers(open_)))
 
     async def _step(self, layer: dict[TopicPartition, AgeSearch]) -> None:
-        answers = await self._consumer.offsets_for_times(
-            {tp: search.probe_ms for tp, search in layer.items()}
-        )
+        answers = await self._consumer.offsets_for_times({tp: search.probe_ms for tp, search in layer.items()})
         for tp, search in layer.items():
             answer = answers.get(tp)
             search.answer(answer.offset if answer else None, answer.timestamp if answer else None)
@@ -158,9 +154,7 @@ class LagReader:
 class _Row:
     """One group and partition while it is being read."""
 
-    def __init__(
-        self, committed: int | None, position: int, end: int, now_ms: int, transactional: bool
-    ) -> None:
+    def __init__(self, committed: int | None, position: int, end: int, now_ms: int, transactional: bool) -> None:
         self.committed = committed
         self.position = position
         self.end = end

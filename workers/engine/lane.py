@@ -105,9 +105,10 @@ class Lane:
     async def _open_persistently(self, consumer: AIOKafkaConsumer) -> None:
         async for attempt in retry.attempts(self._settings):
             if self.closed:
-                return None
+                return
             try:
-                return await self._open(consumer)
+                await self._open(consumer)
+                return
             except _FAILURES as error:
                 _LOG.warning("lane_not_open", lane=self._name, attempt=attempt, error=type(error).__name__)
                 await self._publisher.close()
@@ -206,9 +207,7 @@ class Lane:
             return
         crashpoints.reach("lane.before_publish")
         started_s = monotonic_s()
-        records = [
-            record for owed in batch for record in outbox.publications(owed.messages, owed.occurred_at)
-        ]
+        records = [record for owed in batch for record in outbox.publications(owed.messages, owed.occurred_at)]
         await self._publisher.publish(records, position)
         crashpoints.reach("lane.before_kafka_commit")
         await self._publisher.commit()

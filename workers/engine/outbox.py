@@ -89,9 +89,7 @@ async def add(
         )
         for message in messages
     ]
-    subjects = literals.array(
-        [str(message.subject.subject_id) if message.subject else _NOBODY for message in messages]
-    )
+    subjects = literals.array([str(message.subject.subject_id) if message.subject else _NOBODY for message in messages])
     packed = msgpack.packb(records)
     await connection.execute(_QUERIES["add"], lane, position, next_position, occurred_at, subjects, packed)
 
@@ -99,9 +97,9 @@ async def add(
 async def read(
     connection: Connection, vault: SubjectVault, lane: str, position: int, end_position: int
 ) -> list[Stored]:
-    """The next rows of a lane, `position` to `end_position` (not included), opened; records of fenced or shredded subjects are left out.
+    """The next rows of a lane, `position` to `end_position` (not included), opened.
 
-    The subjects stay locked against a fence until the caller's transaction ends: publish before that.
+    Records of fenced or shredded subjects are left out. The subjects stay locked against a fence until the caller's transaction ends: publish before that.
     """
     rows = await connection.fetch(_QUERIES["read"], lane, position, end_position, _READ_ROWS)
     wanted = {subject_id for row in rows for subject_id in row["subject_ids"]} - {int(_NOBODY)}
@@ -129,9 +127,7 @@ async def delete_before(connection: Connection | asyncpg.Pool, lane: str, positi
     await connection.execute(_QUERIES["delete_before"], lane, position)
 
 
-def _headers(
-    event_type: str, event_id: str, key: str, time: bytes, reason: str | None
-) -> list[tuple[str, bytes]]:
+def _headers(event_type: str, event_id: str, key: str, time: bytes, reason: str | None) -> list[tuple[str, bytes]]:
     """CloudEvents attributes in Kafka's binary mode; a tombstone says what it withdraws, and why."""
     headers = [
         _SPEC_VERSION,

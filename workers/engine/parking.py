@@ -33,9 +33,7 @@ class ParkingLot:
         self._topic = topic
         self._keyring = keyring
 
-    async def park(
-        self, connection: Connection, rejected: Sequence[Rejected], now: datetime
-    ) -> list[Message]:
+    async def park(self, connection: Connection, rejected: Sequence[Rejected], now: datetime) -> list[Message]:
         """Store refused records in the caller's transaction; returns the notices for the dead-letter topic.
 
         A record that is published twice is one dead letter, seen twice, and one notice.
@@ -56,9 +54,10 @@ class ParkingLot:
             epoch = self._keyring.current_epoch
             wrapped, key = sealing.new_wrapped_key(self._keyring.kek(epoch), _owner(letter_id, epoch))
             sealed = key.seal(pack(record), _place(letter_id))
+        hashed = one.reference_hash and UUID(bytes=one.reference_hash)
         return (
             letter_id, fingerprint, self._group, record.topic, record.partition, record.offset, refusal.code,
-            refusal.reason, refusal.field, one.event_type, one.reference_hash and UUID(bytes=one.reference_hash), wrapped, epoch, sealed, now,
+            refusal.reason, refusal.field, one.event_type, hashed, wrapped, epoch, sealed, now,
         )  # fmt: skip
 
     def _fingerprint(self, one: Rejected) -> UUID:

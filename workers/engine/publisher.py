@@ -20,6 +20,9 @@ from workers.settings import Settings
 
 _BATCH_SIZE_BYTES = 1 << 20
 _CLOSE_TIMEOUT_S = 3
+# A transaction right behind another one finds the first one's markers still being written, and is told to come back:
+# with aiokafka's 100 ms that would be the latency of every busy lane.
+_RETRY_BACKOFF_MS = 5
 
 KAFKA_ERRORS = (KafkaError, OSError, asyncio.TimeoutError, AssertionError)
 """What a publication may raise. AssertionError: aiokafka's way to refuse a state change after a failed transaction."""
@@ -45,6 +48,7 @@ class Publisher:
             linger_ms=0,
             max_batch_size=_BATCH_SIZE_BYTES,
             request_timeout_ms=20_000,
+            retry_backoff_ms=_RETRY_BACKOFF_MS,
         )
         self._producer = producer
         await producer.start()
@@ -75,9 +79,7 @@ class Publisher:
             raise KafkaError("the publisher is closed")
         return self._producer
 
-    async def _send(
-        self, producer: AIOKafkaProducer, records: Sequence[Publication]
-    ) -> list[asyncio.Future[object]]:
+    async def _send(self, producer: AIOKafkaProducer, records: Sequence[Publication]) -> list[asyncio.Future[object]]:
         batches: dict[TopicPartition, BatchBuilder] = {}
         futures = []
         counts: dict[str, int] = {}
@@ -117,7 +119,5 @@ async def _close_and_send(
     producer: AIOKafkaProducer, batch: BatchBuilder, target: TopicPartition
 ) -> asyncio.Future[object]:
     batch.close()
-    future: asyncio.Future[object] = await producer.send_batch(
-        batch, target.topic, partition=target.partition
-    )
+    future: asyncio.Future[object] = await producer.send_batch(batch, target.topic, partition=target.partition)
     return future

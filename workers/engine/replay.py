@@ -99,9 +99,7 @@ class Replayer(mode.Service):
         else:
             await self._finish(connection, letter, outcome, now)
 
-    async def _finish(
-        self, connection: Connection, letter: asyncpg.Record, outcome: Outcome, now: datetime
-    ) -> None:
+    async def _finish(self, connection: Connection, letter: asyncpg.Record, outcome: Outcome, now: datetime) -> None:
         messages = [message for emitted in outcome.messages.values() for message in emitted]
         await relay.add(connection, self._settings, _SHARD, now, messages)
         await connection.execute(_QUERIES["finish_replay"], letter["dead_letter_id"], now)

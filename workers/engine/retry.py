@@ -17,6 +17,6 @@ async def attempts(settings: Settings) -> AsyncIterator[int]:
     number = 0
     while True:
         yield number
-        await asyncio.sleep(wait_s * (0.5 + random.random() / 2))
+        await asyncio.sleep(wait_s * (0.5 + random.random() / 2))  # noqa: S311  (jitter, not a secret)
         wait_s = min(wait_s * 2, settings.retry_max_s)
         number += 1

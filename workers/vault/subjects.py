@@ -72,10 +72,7 @@ class SubjectVault:
         fresh = [sealing.new_wrapped_key(kek, _owner(hash_.hex(), epoch)) for hash_ in hashes]
         named = literals.array(hash_.hex() for hash_ in hashes)
         rows = await connection.fetch(_QUERIES["create"], named, [wrapped for wrapped, _ in fresh], epoch)
-        return {
-            hashes[row["place"] - 1]: Subject(row["subject_id"], fresh[row["place"] - 1][1], False)
-            for row in rows
-        }
+        return {hashes[row["place"] - 1]: Subject(row["subject_id"], fresh[row["place"] - 1][1], False) for row in rows}
 
     def _open(self, reference_hash: str, row: asyncpg.Record) -> sealing.DataKey:
         epoch: int = row["key_epoch"]

@@ -37,9 +37,7 @@ def mount(app: Host, metrics: Metrics, intakes: Sequence[Intake], settings: Sett
         return view.bytes(generate_latest(metrics.registry), content_type=CONTENT_TYPE_LATEST.split(";")[0])
 
 
-def _report(
-    intakes: Sequence[Intake], settings: Settings, metrics: Metrics | None = None
-) -> dict[str, object]:
+def _report(intakes: Sequence[Intake], settings: Settings, metrics: Metrics | None = None) -> dict[str, object]:
     """How every partition stands; sets the gauges when metrics are given."""
     rows, healthy = [], True
     for intake in intakes:

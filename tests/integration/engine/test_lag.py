@@ -54,9 +54,7 @@ class Log:
 @pytest.fixture
 def log(stack: Endpoints, prefix: str) -> Log:
     one = TopicOverride(partitions=1)
-    topics = catalogue.catalogue(
-        prefix, ["ups"], {"orders": TopicOverride(partitions=2), "carrier.ups.addresses": one}
-    )
+    topics = catalogue.catalogue(prefix, ["ups"], {"orders": TopicOverride(partitions=2), "carrier.ups.addresses": one})
     admin = Admin({"bootstrap.servers": stack.bootstrap})
     admin.apply(plan.plan(topics, [], prefix))
     return Log(stack.bootstrap, prefix)

@@ -37,11 +37,7 @@ class Cluster:
         return self.admin.read_actual(topic.name for topic in topics)
 
     def names(self) -> set[str]:
-        return {
-            topic.name.removeprefix(self.prefix)
-            for topic in self.actual()
-            if topic.name.startswith(self.prefix)
-        }
+        return {topic.name.removeprefix(self.prefix) for topic in self.actual() if topic.name.startswith(self.prefix)}
 
     def tamper(self, topic: str, config: str, value: str) -> None:
         entry = ConfigEntry(config, value, incremental_operation=AlterConfigOpType.SET)
@@ -116,9 +112,7 @@ def test_partitions_grow_and_never_shrink(cluster: Cluster) -> None:
 def test_nothing_is_deleted_untold(cluster: Cluster) -> None:
     cluster.apply("ups", "gls")
     left = cluster.changes("ups")
-    assert [(type(change), change.topic) for change in left] == [
-        (Notice, f"{cluster.prefix}carrier.gls.addresses")
-    ]
+    assert [(type(change), change.topic) for change in left] == [(Notice, f"{cluster.prefix}carrier.gls.addresses")]
     cluster.admin.apply(left)
     assert "carrier.gls.addresses" in cluster.names()
     cluster.apply("ups", delete=f"{cluster.prefix}carrier.gls.addresses")
@@ -139,10 +133,7 @@ def test_a_topic_is_ready_for_use_when_apply_returns(cluster: Cluster) -> None:
     cluster.apply("ups")
     listed = AdminClient({"bootstrap.servers": cluster.bootstrap}).list_topics(timeout=10).topics
     partitions = [
-        p
-        for name, topic in listed.items()
-        if name.startswith(cluster.prefix)
-        for p in topic.partitions.values()
+        p for name, topic in listed.items() if name.startswith(cluster.prefix) for p in topic.partitions.values()
     ]
     assert partitions
     assert all(partition.leader >= 0 for partition in partitions)

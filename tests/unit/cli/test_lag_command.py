@@ -16,9 +16,7 @@ from workers.errors import LetheError
 
 ROWS = [
     PartitionLag("lethe.shipping", "orders", 0, committed=7, end=7, lag=0, lag_seconds=0.0),
-    PartitionLag(
-        "carrier.ups.depot", "carrier.ups.addresses", 1, committed=None, end=9, lag=9, lag_seconds=75.25
-    ),
+    PartitionLag("carrier.ups.depot", "carrier.ups.addresses", 1, committed=None, end=9, lag=9, lag_seconds=75.25),
 ]
 
 

@@ -81,13 +81,9 @@ def test_follow_ups_come_after_their_order_and_fit_their_models() -> None:
 
 def test_what_waits_is_released_or_cancelled() -> None:
     events = make(follow_ups=True)
-    waiting = {
-        json.loads(event.value)["order_id"] for event in events if b'"wait_for_ready":true' in event.value
-    }
+    waiting = {json.loads(event.value)["order_id"] for event in events if b'"wait_for_ready":true' in event.value}
     ended = {
-        json.loads(event.value)["order_id"]
-        for event in events
-        if event.type in ("order.ready", "order.cancelled")
+        json.loads(event.value)["order_id"] for event in events if event.type in ("order.ready", "order.cancelled")
     }
 
     assert waiting

@@ -108,9 +108,7 @@ def test_apply_with_nothing_to_do_does_not_ask(admin: FakeAdmin) -> None:
 def test_apply_deletes_what_is_named(admin: FakeAdmin) -> None:
     admin.present = [*in_step(), Actual("carrier.gls.addresses", 2, {})]
     assert lethe_topics("apply", "--yes", "--delete", "carrier.gls.addresses").exit_code == 0
-    assert [str(change) for change in admin.applied] == [
-        "- delete carrier.gls.addresses: all its records are lost"
-    ]
+    assert [str(change) for change in admin.applied] == ["- delete carrier.gls.addresses: all its records are lost"]
 
 
 def test_a_wrong_name_to_delete_is_a_usage_error(admin: FakeAdmin) -> None:

@@ -104,9 +104,7 @@ def spelled(draw: st.DrawFn) -> str:
     return "".join(chr(ord(zero) + int(c)) if c.isascii() and c.isdigit() else c for c in text)
 
 
-WORDS = st.sampled_from(
-    ["card: ", "Bitte ", "Zahlung mit ", "ü, ", "(", "カード：", "n° ", "PAN=", "no 12, ", ""]
-)
+WORDS = st.sampled_from(["card: ", "Bitte ", "Zahlung mit ", "ü, ", "(", "カード：", "n° ", "PAN=", "no 12, ", ""])
 TAILS = st.sampled_from([" exp 12/27", ", danke", ")", "", "; 123", "=2712", "^", "です", " please"])
 
 
@@ -178,9 +176,7 @@ def test_numbers_that_are_something_else(text: str) -> None:
 
 
 def test_an_iban_is_not_a_card_though_its_groups_pass() -> None:
-    country = next(
-        iban for n in range(10_000) if cards.find((iban := _iban(f"5121060042{n:08d}"))[5:]) and iban
-    )
+    country = next(iban for n in range(10_000) if cards.find((iban := _iban(f"5121060042{n:08d}"))[5:]) and iban)
     assert cards.find(f"refund to {country}") is None
     assert cards.find("refund to " + country.replace("DE", "", 1)) is not None
 
@@ -217,9 +213,7 @@ def test_random_sixteen_digits_are_a_card_about_once_in_thirty() -> None:
 
 def test_a_chinese_resident_id_is_not_a_card() -> None:
     ids = [f"620102199001{n:05d}" for n in range(1000, 1400)]
-    both = [
-        i + c for i in ids for c in "0123456789" if _is_resident_id(i + c) and card_brands.passes_luhn(i + c)
-    ]
+    both = [i + c for i in ids for c in "0123456789" if _is_resident_id(i + c) and card_brands.passes_luhn(i + c)]
     assert both
     assert not any(cards.find(number) for number in both if number[12:14] < "32")
 

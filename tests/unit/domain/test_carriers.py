@@ -123,9 +123,7 @@ def test_a_limit_without_source_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_files_is_an_error_too(tmp_path: Path) -> None:
-    with pytest.raises(
-        errors.UsageError, match=r"no carrier files \(\*\.yaml\) in .*: set the carriers' directory"
-    ):
+    with pytest.raises(errors.UsageError, match=r"no carrier files \(\*\.yaml\) in .*: set the carriers' directory"):
         carriers.load(tmp_path)
 
 

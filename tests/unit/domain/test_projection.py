@@ -111,9 +111,7 @@ class TestWhatLeaves:
 
     @pytest.mark.parametrize("carrier", CARRIERS.values(), ids=list(CARRIERS))
     @pytest.mark.parametrize("recipient", [german(), american()], ids=["DE", "US"])
-    def test_every_carrier_gets_an_address_that_fits_the_contract(
-        self, carrier: Carrier, recipient: Recipient
-    ) -> None:
+    def test_every_carrier_gets_an_address_that_fits_the_contract(self, carrier: Carrier, recipient: Recipient) -> None:
         address = projection.project(recipient, carrier, consent=True)
 
         assert CarrierAddress(**address).model_dump(exclude_none=True) == address
@@ -181,9 +179,7 @@ class TestFitting:
         assert projection.project(american(), FEDEX, consent=False)["postal_code"] == "10001-1234"
 
     def test_a_line_that_is_not_printed_is_no_line(self) -> None:
-        swiss = german(
-            country_code="CH", postal_code="8001", city="Zürich", lines=("Bahnhofstrasse 12", "Hinterhof")
-        )
+        swiss = german(country_code="CH", postal_code="8001", city="Zürich", lines=("Bahnhofstrasse 12", "Hinterhof"))
 
         address = projection.project(swiss, CARRIERS["colissimo"], consent=False)
 
@@ -215,9 +211,7 @@ class TestRefusals:
             (american(phone="+1 202 555 0142 00000"), UPS, RefusalCode.ADDRESS_TOO_LONG, "ship_to.phone"),
         ],
     )
-    def test_code_and_field(
-        self, recipient: Recipient, carrier: Carrier, code: RefusalCode, field: str
-    ) -> None:
+    def test_code_and_field(self, recipient: Recipient, carrier: Carrier, code: RefusalCode, field: str) -> None:
         refused = refusal(recipient, carrier)
 
         assert (refused.code, refused.field) == (code, field)

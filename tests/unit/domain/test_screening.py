@@ -121,9 +121,7 @@ def test_a_sound_body_is_returned_parsed(value: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("ascii_only", [True, False])
-def test_a_card_number_is_refused_wherever_it_is_and_never_kept(
-    body: object, field: str, ascii_only: bool
-) -> None:
+def test_a_card_number_is_refused_wherever_it_is_and_never_kept(body: object, field: str, ascii_only: bool) -> None:
     refused = refusal(encoded(body, ascii_only))
     assert (refused.code, refused.field, refused.keep_body) == (Code.CARD_DATA, field, False)
 
@@ -267,9 +265,7 @@ def test_plausible_times_pass(offset_s: int) -> None:
     screening.check_time(NOW + timedelta(seconds=offset_s), NOW)
 
 
-@pytest.mark.parametrize(
-    "time", [NOW + timedelta(seconds=3601), NOW - timedelta(days=401), NOW.replace(tzinfo=None)]
-)
+@pytest.mark.parametrize("time", [NOW + timedelta(seconds=3601), NOW - timedelta(days=401), NOW.replace(tzinfo=None)])
 def test_implausible_times_are_refused(time: datetime) -> None:
     with pytest.raises(errors.Refused) as caught:
         screening.check_time(time, NOW)

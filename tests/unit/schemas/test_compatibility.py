@@ -117,22 +117,16 @@ CASES: list[tuple[str, Node, Node, list[str], list[str]]] = [
     ("identifier undeclared", field(**{"x-identifier": True}), field(), ["identifier_undeclared"], []),
     ("only the words changed", field(description="old"), field(description="new"), [], []),
 ]
-each_case = pytest.mark.parametrize(
-    ("what", "old", "new", "consumed", "emitted"), CASES, ids=[c[0] for c in CASES]
-)
+each_case = pytest.mark.parametrize(("what", "old", "new", "consumed", "emitted"), CASES, ids=[c[0] for c in CASES])
 
 
 @each_case
-def test_what_breaks_an_upstream(
-    what: str, old: Node, new: Node, consumed: list[str], emitted: list[str]
-) -> None:
+def test_what_breaks_an_upstream(what: str, old: Node, new: Node, consumed: list[str], emitted: list[str]) -> None:
     assert kinds(old, new, Direction.CONSUMED) == consumed, what
 
 
 @each_case
-def test_what_breaks_a_reader(
-    what: str, old: Node, new: Node, consumed: list[str], emitted: list[str]
-) -> None:
+def test_what_breaks_a_reader(what: str, old: Node, new: Node, consumed: list[str], emitted: list[str]) -> None:
     assert kinds(old, new, Direction.EMITTED) == emitted, what
 
 

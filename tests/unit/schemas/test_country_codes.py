@@ -16,9 +16,7 @@ def test_there_are_249_countries_with_one_code_of_each_kind() -> None:
     assert all(len(two) == 2 and len(three) == 3 for two, three in country.ALPHA3.items())
 
 
-@pytest.mark.parametrize(
-    ("two", "three"), [("DE", "DEU"), ("AT", "AUT"), ("AU", "AUS"), ("CH", "CHE"), ("IE", "IRL")]
-)
+@pytest.mark.parametrize(("two", "three"), [("DE", "DEU"), ("AT", "AUT"), ("AU", "AUS"), ("CH", "CHE"), ("IE", "IRL")])
 def test_alpha_2_becomes_alpha_3(two: str, three: str) -> None:
     assert country.alpha3(two) == three
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -55,7 +54,7 @@ def test_a_binary_event_is_read() -> None:
 
 
 def test_an_event_is_frozen() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         parse().id = "another"  # type: ignore[misc]  # that is the test
 
 
@@ -220,9 +219,7 @@ times = st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=zones
         dataschema=st.none() | attributes,
         data=st.none() | st.binary(),
         extensions=st.dictionaries(st.from_regex(r"[a-z0-9]{3,20}", fullmatch=True), attributes).filter(
-            lambda found: (
-                not {"specversion", "id", "source", "type", "time", "subject", "dataschema"} & found.keys()
-            )
+            lambda found: not {"specversion", "id", "source", "type", "time", "subject", "dataschema"} & found.keys()
         ),
     )
 )

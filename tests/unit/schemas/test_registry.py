@@ -80,9 +80,7 @@ def test_data_that_is_no_json_object_is_refused(data: bytes | None, code: Contra
 
 def test_every_wrong_field_is_listed_and_five_are_shown() -> None:
     with pytest.raises(FieldErrors) as refused:
-        registry.decode(
-            event("order.placed", b'{"order_id":"-","wait_for_ready":1,"ship_to":{"lines":[1,""]}}')
-        )
+        registry.decode(event("order.placed", b'{"order_id":"-","wait_for_ready":1,"ship_to":{"lines":[1,""]}}'))
     assert [error.field for error in refused.value.errors] == [
         "order_id",
         "customer_ref",

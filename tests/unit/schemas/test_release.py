@@ -31,16 +31,12 @@ def test_what_was_just_released_breaks_nothing(released: Path) -> None:
 
 def test_a_breaking_difference_is_one_line_with_event_field_and_name(released: Path) -> None:
     change(released / "order.placed.v1.schema.json", '"maxLength": 16', '"maxLength": 20')
-    assert release.broken(released) == [
-        "order.placed v1: ship_to.postal_code: max_length_decreased: from 20 to 16"
-    ]
+    assert release.broken(released) == ["order.placed v1: ship_to.postal_code: max_length_decreased: from 20 to 16"]
 
 
 def test_an_emitted_event_is_compared_for_its_readers(released: Path) -> None:
     change(released / "address.assigned.v1.schema.json", '"maxLength": 16', '"maxLength": 10')
-    assert release.broken(released) == [
-        "address.assigned v1: address.postal_code: max_length_increased: from 10 to 16"
-    ]
+    assert release.broken(released) == ["address.assigned v1: address.postal_code: max_length_increased: from 10 to 16"]
 
 
 def test_an_event_that_is_gone_breaks(released: Path) -> None:
@@ -63,12 +59,8 @@ def test_the_check_fails_with_readable_lines(
     assert line in capsys.readouterr().err
 
 
-def test_a_release_that_breaks_is_refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(
-        release, "broken", lambda: ["order.placed v1: carrier: field_removed: the field is gone"]
-    )
+def test_a_release_that_breaks_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(release, "broken", lambda: ["order.placed v1: carrier: field_removed: the field is gone"])
     monkeypatch.setattr(release, "publish", lambda: pytest.fail("it must not be written"))
     assert command.main(["release"]) == 1
     assert "Not released" in capsys.readouterr().err

@@ -33,9 +33,7 @@ def parse(value: bytes | None, **headers: bytes) -> CloudEvent:
 
 
 def body(**changed: object) -> bytes:
-    return json.dumps(
-        {name: value for name, value in {**BODY, **changed}.items() if value is not ...}
-    ).encode()
+    return json.dumps({name: value for name, value in {**BODY, **changed}.items() if value is not ...}).encode()
 
 
 def refused(value: bytes | None, **headers: bytes) -> tuple[ContractCode, str | None]:

@@ -11,9 +11,7 @@ from schemas.recipient import Recipient
 
 
 def recipient(**changed: object) -> Recipient:
-    return Recipient.model_validate(
-        {"name": "Ada", "lines": ["1 Example Way"], "country_code": "GB", **changed}
-    )
+    return Recipient.model_validate({"name": "Ada", "lines": ["1 Example Way"], "country_code": "GB", **changed})
 
 
 @pytest.mark.parametrize("space", [" ", "\t", "\n", "\r\n", "\u00a0", "\u3000", "\u2028"])
@@ -30,9 +28,7 @@ def bidirectional_overrides() -> list[str]:
     return [chr(code) for code in range(0x110000) if unicodedata.bidirectional(chr(code)) in kinds]
 
 
-@pytest.mark.parametrize(
-    "characters", [control_characters(), bidirectional_overrides(), list("\u200b\u2060\ufeff")]
-)
+@pytest.mark.parametrize("characters", [control_characters(), bidirectional_overrides(), list("\u200b\u2060\ufeff")])
 @pytest.mark.parametrize("name", ["name", "company", "city", "dependent_locality", "region", "postal_code"])
 def test_no_control_override_or_invisible_character_is_accepted(name: str, characters: list[str]) -> None:
     assert len(characters) >= 3
@@ -41,9 +37,7 @@ def test_no_control_override_or_invisible_character_is_accepted(name: str, chara
             recipient(**{name: f"a{character}b"})
 
 
-@pytest.mark.parametrize(
-    "character", [*"\u200c\u200d\u200e\u200f\u00ad'\u2019-\u2013.,/&()#№ªº🏠𠮷", "e\u0301"]
-)
+@pytest.mark.parametrize("character", [*"\u200c\u200d\u200e\u200f\u00ad'\u2019-\u2013.,/&()#№ªº🏠𠮷", "e\u0301"])
 def test_what_real_addresses_are_written_with_is_accepted(character: str) -> None:
     assert recipient(name=f"a{character}b").name == f"a{character}b"
 
@@ -54,9 +48,7 @@ def test_lengths_count_characters_not_bytes() -> None:
         recipient(city="𠮷" * 129)
 
 
-@pytest.mark.parametrize(
-    "name", ["company", "city", "dependent_locality", "region", "postal_code", "phone", "email"]
-)
+@pytest.mark.parametrize("name", ["company", "city", "dependent_locality", "region", "postal_code", "phone", "email"])
 @pytest.mark.parametrize("blank", ["", "   ", None])
 def test_a_blank_optional_text_is_absent(name: str, blank: str | None) -> None:
     assert getattr(recipient(**{name: blank}), name) is None
@@ -73,16 +65,12 @@ def test_what_is_no_phone_number_is_refused(phone: str) -> None:
         recipient(phone=phone)
 
 
-@pytest.mark.parametrize(
-    "email", ["a@b", "ada+x@mail.example.org", "ådå@exämple.example", "a" * 242 + "@example.org"]
-)
+@pytest.mark.parametrize("email", ["a@b", "ada+x@mail.example.org", "ådå@exämple.example", "a" * 242 + "@example.org"])
 def test_email_addresses_are_checked_for_their_shape_only(email: str) -> None:
     assert recipient(email=email).email == email
 
 
-@pytest.mark.parametrize(
-    "email", ["ada", "@b", "a@", "a@b@c", "a b@c", "a@b\r\nBcc: c@d", "a" * 243 + "@example.org"]
-)
+@pytest.mark.parametrize("email", ["ada", "@b", "a@", "a@b@c", "a b@c", "a@b\r\nBcc: c@d", "a" * 243 + "@example.org"])
 def test_what_is_no_email_address_is_refused(email: str) -> None:
     with pytest.raises(ValidationError):
         recipient(email=email)

@@ -90,9 +90,7 @@ def test_topics_cannot_be_altered_in_place(topic: Topic) -> None:
 
 def test_an_override_changes_what_it_names_and_nothing_else() -> None:
     plain = declared()["orders"]
-    mine = declared(orders=TopicOverride(partitions=12, retention_ms=DAY_MS, configs={"segment.ms": "1000"}))[
-        "orders"
-    ]
+    mine = declared(orders=TopicOverride(partitions=12, retention_ms=DAY_MS, configs={"segment.ms": "1000"}))["orders"]
     assert (mine.partitions, mine.retention_ms, mine.all_configs["segment.ms"]) == (12, DAY_MS, "1000")
     assert mine.all_configs["max.message.bytes"] == plain.all_configs["max.message.bytes"]
     assert mine.personal_data == plain.personal_data

@@ -94,10 +94,7 @@ def test_a_topic_that_is_not_declared_any_more_is_reported_and_kept() -> None:
 
 
 def test_without_prefix_other_peoples_topics_are_not_our_business() -> None:
-    others = [
-        Actual(name, 1, {})
-        for name in ("payments", "__consumer_offsets", "t1.orders", "carrier.x.y.addresses")
-    ]
+    others = [Actual(name, 1, {}) for name in ("payments", "__consumer_offsets", "t1.orders", "carrier.x.y.addresses")]
     assert plan.plan(TOPICS, [*map(as_declared, TOPICS), *others]) == ()
 
 
