@@ -99,7 +99,8 @@ async def read(
 ) -> list[Stored]:
     """The next rows of a lane, `position` to `end_position` (not included), opened.
 
-    Records of fenced or shredded subjects are left out. The subjects stay locked against a fence until the caller's transaction ends: publish before that.
+    Records of fenced or shredded subjects are left out. The subjects stay locked against a fence until the
+    caller's transaction ends: publish before that.
     """
     rows = await connection.fetch(_QUERIES["read"], lane, position, end_position, _READ_ROWS)
     wanted = {subject_id for row in rows for subject_id in row["subject_ids"]} - {int(_NOBODY)}
