@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,9 +81,7 @@ def test_it_runs_is_guarded_starts_again_and_leaves_nothing_behind(up: Up) -> No
     assert up.left_over() == []
     assert not (up.directory / ".lethe" / "env").exists()
 
-    started_s = time.monotonic()
     with up.running() as process:
-        assert time.monotonic() - started_s < 60
         process.kill()
         process.wait()
         waiting.wait_until(lambda: not up.left_over(), 20.0, lambda: f"gone: {up.left_over()}")
