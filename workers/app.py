@@ -18,6 +18,7 @@ from workers.engine import database, host
 from workers.engine.admission import Admission
 from workers.engine.batch import BatchTransaction
 from workers.engine.exit import Exit
+from workers.engine.housekeeping import Housekeeper
 from workers.engine.intake import Intake
 from workers.engine.parking import ParkingLot
 from workers.engine.relay import Relay
@@ -107,7 +108,8 @@ def _shipping(app: host.Host, parts: Parts) -> Intake:
         group, parts.pool, parts.keyring, admission, transaction, settings, clock.system_clock, parts.exit
     )
     host.agent(app, shipping.NAME, deliveries, intake)
-    app.last_services += [replayer, intake]
+    housekeeper = Housekeeper(group, parts.pool, settings, parts.metrics, clock.system_clock, parts.exit)
+    app.last_services += [housekeeper, replayer, intake]
     return intake
 
 

@@ -50,7 +50,6 @@ class Metrics:
             "partition",
         )
         self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
-        self.outbox_age_seconds = self._gauge("lethe_outbox_oldest_seconds", "Age of the oldest outbox row", "lane")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

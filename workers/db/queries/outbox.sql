@@ -20,6 +20,3 @@ returning next_position
 
 -- name: relay_position
 select next_position from relay_shards where shard = $1
-
--- name: oldest
-select lane, min(occurred_at) as oldest, sum(cardinality(subject_ids))::bigint as records from outbox group by lane

@@ -1,0 +1,55 @@
+"""Housekeeping: what is kept for a time only is forgotten in time, and what waits for a person is counted."""
+
+from datetime import timedelta
+
+import asyncpg
+import mode
+
+from workers.clock import Clock
+from workers.db import sql
+from workers.engine import database
+from workers.engine.exit import Exit
+from workers.log import logger
+from workers.metrics import Metrics
+from workers.settings import Settings
+
+_EVENTS = sql.queries("events")
+_LETTERS = sql.queries("dead_letters")
+_LOG = logger(__name__)
+_INTERVAL_S = 60.0
+
+
+class Housekeeper(mode.Service):
+    """Looks after the tables of one consumer group; several workers may do so at once."""
+
+    def __init__(
+        self, consumer_group: str, pool: asyncpg.Pool, settings: Settings, metrics: Metrics, clock: Clock, exit_: Exit
+    ) -> None:
+        super().__init__()
+        self._group = consumer_group
+        self._pool = pool
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._exit = exit_
+
+    async def tidy(self) -> None:
+        """Forget the dedupe keys that no replay can need any more; count the dead letters that wait."""
+        oldest = self._clock() - timedelta(days=self._settings.dedupe_retention_days)
+        await self._pool.execute(_EVENTS["forget_before"], oldest)
+        self._metrics.dead_letters.clear()
+        for row in await self._pool.fetch(_LETTERS["count_by_code"]):
+            if row["state"] == "parked" and row["consumer_group"] == self._group:
+                self._metrics.dead_letters.labels(self._group, row["code"]).set(row["letters"])
+
+    @mode.Service.task
+    async def _tidy(self) -> None:
+        await self._exit.guard(self._tidy_until_stopped())
+
+    async def _tidy_until_stopped(self) -> None:
+        while not self.should_stop:
+            try:
+                await self.tidy()
+            except database.RETRIED_ERRORS as error:
+                _LOG.warning("housekeeping_retried", error=type(error).__name__)
+            await self.sleep(_INTERVAL_S)
