@@ -33,7 +33,9 @@ def migrations() -> list[Migration]:
 
 async def apply(connection: asyncpg.Connection) -> list[str]:
     """Apply what is missing; returns the names applied. Two at once wait for each other. Raises UsageError."""
-    await connection.execute(_QUERIES["create"])
+    async with connection.transaction():  # `if not exists` alone fails when two create it at once
+        await connection.execute(_LOCKS["lock_migrations"])
+        await connection.execute(_QUERIES["create"])
     applied = []
     for migration in migrations():
         async with connection.transaction():
