@@ -15,8 +15,16 @@ DATA_ERRORS = (
 )
 """The rows themselves are refused: trying again cannot help, a smaller batch finds the one that is to blame."""
 
-RETRIED_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
-"""Everything else that a database call raises: away, restarting, full, locked, being migrated. Tried again."""
+RETRIED_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    asyncio.TimeoutError,
+)
+"""Everything else that a database call raises: away, restarting, full, locked, being migrated. Tried again.
+
+InternalClientError: asyncpg's way to say that the server cut the connection between two calls."""
 
 
 async def connect(settings: Settings, max_size: int = 4) -> asyncpg.Pool:
