@@ -66,6 +66,40 @@ class Settings(BaseSettings):
     stuck_after_s: float = Field(60, ge=1, description="No progress with lag for so long makes /health fail")
     retry_initial_s: float = Field(0.1, gt=0)
     retry_max_s: float = Field(10, gt=0)
+    consents_partitions: int = Field(2, ge=1, le=1000)
+    purposes_file: Path = Field(Path("deploy/purposes.yaml"), description="What people may consent to")
+    policies_dir: Path = Field(Path("deploy/policies"), description="The policy's versions, Markdown")
+    consent_years: int = Field(3, ge=1, le=10, description="A consent expires so long after the last own contact")
+    confirm_hours: int = Field(48, ge=1, le=720, description="How long a confirmation link works")
+
+    shop_name: str = Field("Example Shop", min_length=1, max_length=80, description="As people know it; in every mail")
+    public_url: str = Field(
+        "http://127.0.0.1:8025", pattern=r"^https?://[^/]+$", description="Where people reach pages"
+    )
+    public_host: str = "127.0.0.1"
+    public_port: int = Field(8025, ge=1, le=65535, description="Where the pages for people listen, behind a proxy")
+    contact_address: str = Field("privacy@shop.example", description="The shop's mailbox for questions")
+    mail_from: str = Field("shop@shop.example", description="Sender of what must be said")
+    newsletter_from: str = Field("news@shop.example", description="Sender of what needs consent")
+    bounce_address: str = Field("bounces@shop.example", description="Envelope sender; gets a tag per mail (VERP)")
+    unsubscribe_address: str = Field("unsubscribe@shop.example", description="Gets a tag per subscription")
+    time_zone: str = Field("Europe/Paris", description="The controller's: weekday and hour of an issue")
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = Field(1025, ge=1, le=65535)
+    smtp_security: Literal["none", "starttls", "tls"] = "none"
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_ca_file: Path | None = None
+    smtp_connections: int = Field(10, ge=1, le=200)
+    smtp_timeout_s: float = Field(30, gt=0)
+    mails_per_s: float = Field(1000, gt=0, description="All mails of one sender process together")
+    mails_per_s_per_domain: float = Field(1000, gt=0, description="To one recipient domain")
+    dkim_dir: Path = Field(Path(".lethe/dkim"), description="rsa.pem and ed25519.pem; not signed where it is missing")
+    dkim_domain: str = "shop.example"
+    dkim_selector: str = Field("lethe", description="<selector>-rsa and <selector>-ed25519 are published in DNS")
+    postbox_host: str = "127.0.0.1"
+    postbox_port: int = Field(8024, ge=1, le=65535, description="LMTP, for the shop's mail server to deliver to")
+    sink_dir: Path | None = Field(None, description="Where `lethe up` keeps mails instead of sending them")
     relay_shards: int = Field(1, ge=1, le=64)
     relay_poll_s: float = Field(0.2, gt=0)
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from workers.errors import KeyMissing, UsageError
 
-LOOKUP_PURPOSES = ("subject-reference", "event", "dead-letter")
+LOOKUP_PURPOSES = ("subject-reference", "event", "dead-letter", "email", "suppression", "token", "mail-link", "flood")
 _EPOCH_FILE = re.compile(r"^(\d{1,9})\.key$")
 _KEY_SIZE_BYTES = 32
 

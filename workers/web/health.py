@@ -16,10 +16,12 @@ from workers.engine.intake import Intake
 from workers.engine.watchdog import Progress
 from workers.metrics import Metrics
 from workers.settings import Settings
+from workers.wiring.parts import Wired
 
 
-def mount(app: Host, metrics: Metrics, intakes: Sequence[Intake], settings: Settings) -> None:
+def mount(app: Host, metrics: Metrics, wired: Sequence[Wired], settings: Settings) -> None:
     """Add the three pages to the worker's web server."""
+    intakes = [intake for one in wired for intake in one.intakes]
 
     @app.page("/health", name="health")
     async def health(view: View, request: Request) -> Response:
@@ -29,7 +31,8 @@ def mount(app: Host, metrics: Metrics, intakes: Sequence[Intake], settings: Sett
     @app.page("/ready", name="ready")
     async def ready(view: View, request: Request) -> Response:
         waiting = [intake.consumer_group for intake in intakes if not intake.ready]
-        return view.json({"ready": not waiting, "waiting": waiting}, status=503 if waiting else 200)
+        is_ready = not waiting and all(one.ready() for one in wired)
+        return view.json({"ready": is_ready, "waiting": waiting}, status=200 if is_ready else 503)
 
     @app.page("/metrics", name="metrics")
     async def exposition(view: View, request: Request) -> Response:

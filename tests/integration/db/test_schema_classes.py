@@ -10,6 +10,21 @@ import asyncpg
 from workers.db import migrate
 
 CLASSES = {
+    "consent_events": {
+        "none": "consent_event_id event_type event_state event_time recorded_at entity collection_method "
+        "privacy_notice language",
+        "pseudonym": "record_id",
+        "sealed": "evidence",
+    },
+    "consents": {
+        "none": "purpose status privacy_notice changed_at expires_at renewal_requested_at",
+        "pseudonym": "record_id contact_id",
+    },
+    "contacts": {
+        "none": "language soft_bounces undeliverable_since last_own_contact_at created_at",
+        "pseudonym": "contact_id email_hash subject_id reference_hash",
+        "sealed": "sealed",
+    },
     "dead_letters": {
         "none": "code consumer_group topic partition record_offset reason field event_type state seen_count "
         "replay_count key_epoch parked_at changed_at",
@@ -21,7 +36,14 @@ CLASSES = {
         "pseudonym": "subject_id shipment_id",
     },
     "events_seen": {"none": "seen_at", "pseudonym": "event_key"},
+    "floods": {"none": "kind window_start count", "pseudonym": "flood_hash"},
     "keyring_checks": {"none": "purpose check_value"},
+    "mails": {
+        "none": "issue_id template language class purpose state attempts next_attempt_at claimed_by claimed_until "
+        "smtp_code reason created_at changed_at sent_at",
+        "pseudonym": "mail_id contact_id subject_id dedupe_key",
+        "sealed": "sealed",
+    },
     "migrations": {"none": "name checksum applied_at"},
     "outbox": {"none": "lane position next_position occurred_at", "pseudonym": "subject_ids", "sealed": "records"},
     "positions": {"none": "consumer_group topic partition next_offset advanced_at"},
@@ -35,6 +57,11 @@ CLASSES = {
         "none": "key_epoch fenced_at created_at",
         "pseudonym": "subject_id reference_hash",
         "sealed": "wrapped_key",
+    },
+    "suppressions": {"none": "purpose reason since", "pseudonym": "suppression_hash"},
+    "tokens": {
+        "none": "kind created_at expires_at used_at",
+        "pseudonym": "token_hash contact_id record_id",
     },
 }
 COLUMNS = """
