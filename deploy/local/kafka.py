@@ -8,10 +8,11 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from deploy.local import jars, ports
-from deploy.local.failure import StackError
+from deploy.local import jars, logs, ports
+from deploy.local.failure import NotStarted, StackError
 from deploy.local.process import Program
 
 _START_TIMEOUT_S = 60
@@ -105,7 +106,7 @@ class KafkaBroker:
     def start(self) -> None:
         """Returns once an admin request is answered.
 
-        Raises StackError: a port is taken, no answer in time.
+        Raises NotStarted: a port is taken, it ended or did not answer in time.
         """
         if self.pid is not None:
             return
@@ -114,22 +115,25 @@ class KafkaBroker:
         self._properties.write_text(self._rendered())
         self._console.write_bytes(b"")
         self._format(java)
+        begun = self.log.stat().st_size if self.log.exists() else 0
         try:
             command = [*java, "kafka.Kafka", str(self._properties)]
             self._program.spawn(command, self._console, signal.SIGTERM)
-            self._program.wait_ready(self._answers, _START_TIMEOUT_S, self._console)
-        except BaseException:
+            last_words = partial(logs.last_words, self._console, (self.log, begun))
+            self._program.wait_ready(self._answers, _START_TIMEOUT_S, last_words)
+        except BaseException as error:
             self.kill()
+            if isinstance(error, NotStarted):
+                self._require_ports()  # taken since `claim`? That is then the reason
             raise
 
     def claim(self) -> None:
-        """Ends a leftover of a crashed run. Raises StackError when another program has one of the ports."""
+        """Ends a leftover of a crashed run. Raises NotStarted when another program has one of the ports."""
         if self.pid is not None:
             return
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._program.end_leftover(signal.SIGTERM, _STOP_TIMEOUT_S)
-        ports.require_free(self.port, "Kafka")
-        ports.require_free(self.controller_port, "Kafka's controller")
+        self._require_ports()
 
     def stop(self) -> None:
         """Ends it in order; what was acknowledged is on disk. Kills it after half a minute."""
@@ -143,6 +147,10 @@ class KafkaBroker:
         """Ends it in order and starts it again on the same ports and data."""
         self.stop()
         self.start()
+
+    def _require_ports(self) -> None:
+        ports.require_free(self.port, "Kafka")
+        ports.require_free(self.controller_port, "Kafka's controller")
 
     def _java(self) -> list[str]:
         try:
@@ -199,8 +207,9 @@ class KafkaBroker:
             start_new_session=True,
         )
         if done.returncode != 0:
-            reason = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
-            raise StackError(f"Kafka's directory {self.data_dir} could not be prepared: {reason[-1]}")
+            printed = (done.stderr or done.stdout).strip().splitlines()
+            reason = (logs.serious(printed) or printed or ["no output"])[-1]
+            raise StackError(f"Kafka's directory {self.data_dir} could not be prepared: {reason}")
         stamp.touch()
 
     def _answers(self) -> bool:

@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from deploy.local import account as accounts
-from deploy.local import ports
-from deploy.local.failure import StackError
+from deploy.local import logs, ports
+from deploy.local.failure import NotStarted, StackError
 from deploy.local.process import Account, Program
 
 SUPERUSER = "postgres"
@@ -79,7 +79,7 @@ class Postgres:
         return f"postgresql://{SUPERUSER}:{self.password}@{ports.HOST}:{self.port}/{quote(database)}"
 
     def start(self) -> None:
-        """Returns once it accepts connections. Raises StackError: the port is taken, it does not come up."""
+        """Returns once it accepts connections. Raises NotStarted: the port is taken, it does not come up."""
         if self.pid is not None:
             return
         account = accounts.for_server()
@@ -99,13 +99,15 @@ class Postgres:
             command = [str(bin_dir() / "postgres"), "-D", str(self.cluster_dir), *options]
             # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients to leave.
             self._program.spawn(command, self.log, signal.SIGINT, account=account)
-            self._program.wait_ready(self._answers, _START_TIMEOUT_S, self.log)
-        except BaseException:
+            self._program.wait_ready(self._answers, _START_TIMEOUT_S, lambda: logs.last_words(self.log))
+        except BaseException as error:
             self.kill()
+            if isinstance(error, NotStarted):
+                ports.require_free(self.port, "PostgreSQL")  # taken since `claim`? That is then the reason
             raise
 
     def claim(self) -> None:
-        """Ends a leftover of a crashed run. Raises StackError when another program listens on the port."""
+        """Ends a leftover of a crashed run. Raises NotStarted when another program listens on the port."""
         if self.pid is not None:
             return
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 import psutil
 
-from deploy.local.failure import StackError
+from deploy.local import birth
+from deploy.local.failure import NotStarted
 
 _CHILD = Path(__file__).with_name("child.py")
-_START_TOLERANCE_S = 2.0  # psutil derives a start time from the boot time, which the clock can shift
 
 
 class Account(NamedTuple):
@@ -50,10 +50,10 @@ def _spawner() -> queue.SimpleQueue[tuple[Callable[[], subprocess.Popen[bytes]],
 
 
 class Program:
-    """A long-running child program and its record (`pid` and start time) on disk.
+    """A long-running child program and its record (`pid` and when it began) on disk.
 
     `marker` is a path that stands in the program's command line: a recorded process is only signalled when
-    its start time and its command line both fit, so a reused pid is safe.
+    its beginning and its command line both fit, so a reused pid is safe.
     """
 
     def __init__(self, name: str, record: Path, marker: Path) -> None:
@@ -99,19 +99,23 @@ class Program:
         done: Future[subprocess.Popen[bytes]] = Future()
         _spawner().put((start, done))
         self._process = done.result()
-        started = psutil.Process(self._process.pid).create_time()
-        self._record.write_text(json.dumps({"pid": self._process.pid, "started": started}))
+        pid = self._process.pid
+        self._record.write_text(json.dumps({"pid": pid, **birth.of(pid)}))
 
-    def wait_ready(self, answers: Callable[[], bool], timeout_s: float, log: Path) -> None:
-        """Returns once `answers()` is true. Raises StackError, with the log's last line, when it is not."""
+    def wait_ready(self, answers: Callable[[], bool], timeout_s: float, last_words: Callable[[], str]) -> None:
+        """Returns once `answers()` is true. Raises NotStarted, with `last_words()`, when it is not."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if self.pid is None:
-                raise StackError(f"{self.name} ended while starting: {_last_line(log)} (see {log})")
+                raise NotStarted(f"{self.name} ended while starting ({self._ending()}): {last_words()}")
             if answers():
                 return
             time.sleep(0.03)
-        raise StackError(f"{self.name} did not answer within {timeout_s:.0f} s: {_last_line(log)} (see {log})")
+        raise NotStarted(f"{self.name} did not answer within {timeout_s:.0f} s: {last_words()}")
+
+    def _ending(self) -> str:
+        code = self.exit_code or 0
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
     def end(self, stop_signal: signal.Signals, timeout_s: float) -> None:
         """Asks it to end, waits, and kills it when it does not. Nothing happens when it is not running."""
@@ -151,9 +155,8 @@ class Program:
         try:
             recorded = json.loads(self._record.read_text())
             process = psutil.Process(int(recorded["pid"]))
-            same_start = abs(process.create_time() - float(recorded["started"])) < _START_TOLERANCE_S
-            ours = same_start and any(self._marker in part for part in process.cmdline())
-        except (OSError, ValueError, KeyError, TypeError, psutil.NoSuchProcess, psutil.AccessDenied):
+            ours = birth.fits(process.pid, recorded) and any(self._marker in part for part in process.cmdline())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, psutil.NoSuchProcess, psutil.AccessDenied):
             return None  # no record, a torn one, or a process that is gone or another user's
         return process if ours else None
 
@@ -185,11 +188,3 @@ def _is_dead(process: psutil.Process) -> bool:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
-
-
-def _last_line(log: Path) -> str:
-    try:
-        lines = log.read_text(errors="replace").strip().splitlines()
-    except OSError:
-        return "no output"
-    return lines[-1][:300] if lines else "no output"

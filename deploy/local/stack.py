@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import IO, NamedTuple, Self
 
 from deploy.local import jars, ports
-from deploy.local.failure import StackError
+from deploy.local.failure import NotStarted, StackError
 from deploy.local.kafka import KafkaBroker
 from deploy.local.postgres import Postgres
 
@@ -24,6 +24,11 @@ class Ports(NamedTuple):
     kafka: int = 19092
     controller: int = 19093
     postgres: int = 15432
+
+    @classmethod
+    def free(cls) -> Self:
+        """Ports that nothing uses, chosen by no other process of this user either."""
+        return cls(*ports.choose(3))
 
 
 class Stack:
@@ -57,6 +62,7 @@ class Stack:
         )
         self.postgres = Postgres(self.data_dir / "postgres", listen.postgres, overrides=postgres_overrides)
         self._lock: IO[str] | None = None
+        self._may_move = False
 
     @classmethod
     def ephemeral(
@@ -67,15 +73,20 @@ class Stack:
         postgres_overrides: Mapping[str, str] | None = None,
         jvm_options: Sequence[str] = (),
     ) -> Self:
-        """A stack on ports that are free now, silent: for tests and demonstrations."""
-        return cls(
+        """A stack on ports that are free now, silent: for tests and demonstrations.
+
+        When its first start fails, it tries once more on other ports.
+        """
+        stack = cls(
             data_dir,
-            Ports(*ports.choose(3)),
+            Ports.free(),
             kafka_overrides=kafka_overrides,
             postgres_overrides=postgres_overrides,
             jvm_options=jvm_options,
             show_progress=False,
         )
+        stack._may_move = True
+        return stack
 
     @property
     def bootstrap(self) -> str:
@@ -94,20 +105,21 @@ class Stack:
         """
         self._acquire()
         try:
-            self.kafka.claim()
-            self.postgres.claim()
-            with ThreadPoolExecutor(2) as pool:
-                for started in [pool.submit(self._start_kafka), pool.submit(self._start_postgres)]:
-                    started.result()
+            try:
+                self._start()
+            except NotStarted:
+                if not self._may_move:
+                    raise
+                self._move(Ports.free())
+                self._start()
         except BaseException:
             self.stop()
             raise
+        self._may_move = False  # from now on others know where it is
 
     def stop(self) -> None:
         """Ends both in order. Does nothing when it does not run."""
-        with ThreadPoolExecutor(2) as pool:
-            for stopped in [pool.submit(self.kafka.stop), pool.submit(self.postgres.stop)]:
-                stopped.result()
+        self._stop_servers()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -118,8 +130,21 @@ class Stack:
             if server.pid is None:
                 raise StackError(f"{name} ended unexpectedly: its log is {server.log}")
 
-    def _start_kafka(self) -> None:
-        self.kafka.start()
+    def _start(self) -> None:
+        self.kafka.claim()
+        self.postgres.claim()
+        with ThreadPoolExecutor(2) as pool:
+            for started in [pool.submit(self.kafka.start), pool.submit(self._start_postgres)]:
+                started.result()
+
+    def _move(self, listen: Ports) -> None:
+        self._stop_servers()
+        self.kafka.port, self.kafka.controller_port, self.postgres.port = listen
+
+    def _stop_servers(self) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            for stopped in [pool.submit(self.kafka.stop), pool.submit(self.postgres.stop)]:
+                stopped.result()
 
     def _start_postgres(self) -> None:
         self.postgres.start()

@@ -20,8 +20,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from deploy.local import ports
-from deploy.local.failure import StackError
+from deploy.local import birth, ports
+from deploy.local.failure import NotStarted, StackError
 from deploy.local.kafka import QUICK_START
 from deploy.local.process import Program
 from deploy.local.stack import Ports, Stack
@@ -121,7 +121,7 @@ def test_a_second_stack_in_the_same_directory_is_refused(own_stack: Stack) -> No
 
 @pytest.mark.parametrize("taken", Ports._fields)
 def test_a_port_in_use_is_said_before_anything_starts(stack_dir: Path, taken: str) -> None:
-    chosen = Ports(*ports.choose(3))
+    chosen = Ports.free()
     with socket.create_server((ports.HOST, getattr(chosen, taken))):
         stack = Stack(stack_dir / "stack", chosen)
         with pytest.raises(StackError, match=f"port {getattr(chosen, taken)} on 127.0.0.1.* is in use"):
@@ -130,10 +130,66 @@ def test_a_port_in_use_is_said_before_anything_starts(stack_dir: Path, taken: st
     assert stack.postgres.pid is None
 
 
+def occupied_at_the_last_moment(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
+    """Another program takes the controller's port after it was found free and before Kafka binds it."""
+    other = socket.socket()
+    prepare = stack.kafka._format
+
+    def prepare_too_long(java: list[str]) -> None:
+        prepare(java)
+        if not other.getsockname()[1]:
+            other.bind((ports.HOST, stack.kafka.controller_port))
+            other.listen()
+
+    monkeypatch.setattr(stack.kafka, "_format", prepare_too_long)
+    return other
+
+
+def test_a_port_lost_at_the_last_moment_is_named(stack_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack(stack_dir / "stack", Ports.free(), jvm_options=QUICK_START)
+    with (
+        occupied_at_the_last_moment(stack, monkeypatch),
+        pytest.raises(NotStarted, match=f"port {stack.kafka.controller_port} on 127.0.0.1, which Kafka's controller"),
+    ):
+        stack.start()
+    assert stack.kafka.pid is None
+    assert stack.postgres.pid is None
+
+
+async def test_ports_of_our_own_choice_are_chosen_anew_when_one_is_lost(
+    stack_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = fresh(stack_dir)
+    first = stack.kafka.port
+    with occupied_at_the_last_moment(stack, monkeypatch), stack:
+        assert stack.kafka.port != first
+        publish(stack.bootstrap, b"one")
+        await remember(stack.dsn(), "one")
+
+
+def test_a_running_stack_never_moves(own_stack: Stack) -> None:
+    own_stack.stop()
+    with (
+        socket.create_server((ports.HOST, own_stack.postgres.port)),
+        pytest.raises(NotStarted, match=f"port {own_stack.postgres.port} .* is in use"),
+    ):
+        own_stack.start()
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [("num.network.threads", "could not be prepared: .*num.network.threads"), ("metric.reporters", "ERROR .*no such")],
+)
+def test_a_broker_that_cannot_start_says_why(stack_dir: Path, setting: str, reason: str) -> None:
+    stack = Stack.ephemeral(stack_dir / "stack", kafka_overrides={setting: "no such"}, jvm_options=QUICK_START)
+    with pytest.raises(StackError, match=rf"Kafka.*{reason}"):
+        stack.start()
+
+
 def test_a_server_that_cannot_start_says_why_and_is_gone(stack_dir: Path) -> None:
     wrong = {"shared_buffers": "no size"}
     stack = Stack.ephemeral(stack_dir / "stack", postgres_overrides=wrong, jvm_options=QUICK_START)
-    with pytest.raises(StackError, match=r"PostgreSQL ended while starting: .*shared_buffers"):
+    with pytest.raises(StackError, match=r"PostgreSQL ended while starting \(exit code 1\): .*shared_buffers"):
         stack.start()
     assert stack.kafka.pid is None
 
@@ -198,33 +254,51 @@ def test_the_servers_end_with_the_process_that_started_them(stack_dir: Path) -> 
     assert until(lambda: not any(map(psutil.Process.is_running, servers)))
 
 
-def test_a_leftover_of_a_crashed_run_is_ended(tmp_path: Path) -> None:
+@pytest.mark.parametrize("clock_step_s", [0, 600, -600])
+def test_a_leftover_of_a_crashed_run_is_ended(
+    tmp_path: Path, clock_step_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     marker = tmp_path / "server.properties"
     forgotten = Program("a server", tmp_path / "process.json", marker)
     program = [sys.executable, "-c", "import time; time.sleep(600)", str(marker)]
     forgotten.spawn(program, tmp_path / "log", signal.SIGTERM)
     server = psutil.Process(forgotten.pid)
     assert until(lambda: "-I" not in server.cmdline())
+    if sys.platform == "linux":  # a changed clock changes what the boot time, and with it a start time, seems to be
+        began = server.create_time()
+        monkeypatch.setattr(psutil.Process, "create_time", lambda process: began + clock_step_s)
 
     Program("a server", tmp_path / "process.json", marker).end_leftover(signal.SIGTERM, 10)
 
-    assert until(lambda: forgotten.pid is None, 5)
+    assert until(lambda: forgotten.pid is None, 20)
 
 
-@pytest.mark.parametrize("resembling", ["its start time", "its command line"])
-def test_a_stranger_that_got_the_same_pid_is_left_alone(tmp_path: Path, resembling: str) -> None:
+@pytest.mark.parametrize("differs", ["when it began", "the boot", "its command line"])
+def test_a_stranger_that_got_the_same_pid_is_left_alone(tmp_path: Path, differs: str) -> None:
     marker = tmp_path / "server.properties"
-    ours = str(marker) if resembling == "its command line" else "something else"
-    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", ours])
+    argument = "something else" if differs == "its command line" else str(marker)
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", argument])
     try:
-        started = psutil.Process(stranger.pid).create_time() + (0 if resembling == "its start time" else -60)
+        began = birth.of(stranger.pid)
+        if differs == "when it began":
+            began = {name: value if name == "boot_id" else float(value) - 6000 for name, value in began.items()}
+        elif differs == "the boot":
+            began = {"boot_id": "another", "start_ticks": began.get("start_ticks", 0)}
         record = tmp_path / "process.json"
-        record.write_text(json.dumps({"pid": stranger.pid, "started": started}))
+        record.write_text(json.dumps({"pid": stranger.pid, **began}))
         Program("a server", record, marker).end_leftover(signal.SIGTERM, 1)
         assert stranger.poll() is None
     finally:
         stranger.kill()
         stranger.wait()
+
+
+@pytest.mark.parametrize("record", ["", "{", "[]", "{}", '{"pid": "x"}', '{"pid": 999999999}'])
+def test_a_record_that_names_nobody_ends_nobody(tmp_path: Path, record: str) -> None:
+    path = tmp_path / "process.json"
+    path.write_text(record)
+    Program("a server", path, tmp_path).end_leftover(signal.SIGTERM, 1)
+    assert not path.exists()
 
 
 def test_databases_are_created_once_and_dropped(own_stack: Stack) -> None:

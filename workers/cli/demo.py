@@ -59,8 +59,16 @@ def _run(data_dir: Path, orders: int, seed: int, steps: "Steps", console: "Conso
 
     with Ending() as ending:
         lethe = LocalLethe(data_dir, Ports.free(), steps, app.WORKERS)
+        from deploy.local.failure import NotStarted
+
         try:
-            lethe.start()
+            try:
+                lethe.start()
+            except NotStarted as failure:
+                steps.say(f"[yellow]!![/yellow]  {failure}. Once more, on other ports.")
+                lethe.stop()
+                lethe = LocalLethe(data_dir, Ports.free(), steps, app.WORKERS)
+                lethe.start()
             run = _main_job(lethe, orders, seed, steps)
             _show(run, lethe, console)
         finally:

@@ -21,12 +21,11 @@ class Ports(NamedTuple):
 
     @classmethod
     def free(cls) -> "Ports":
-        """Ports that nothing uses now. Raises UsageError outside a checkout."""
+        """Ports that nothing uses, chosen by no other process of this user. Raises UsageError outside a checkout."""
         require_checkout()
         from deploy.local import ports
 
-        candidates = (port for port in ports.choose(40) if ports.is_free(port + 1))
-        return cls(next(candidates), next(candidates), next(candidates))
+        return cls(*ports.choose(3, run=2))
 
 
 def require_checkout() -> None:
