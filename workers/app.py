@@ -4,6 +4,7 @@ import asyncio
 import gc
 import importlib
 import logging
+from collections.abc import Mapping
 from typing import cast
 
 import faust
@@ -17,6 +18,9 @@ from workers.wiring.parts import Wire
 
 WORKERS = ("shipping", "relay")
 """Each is wired by the module of its name in `workers/wiring/`."""
+
+PROCESSES: Mapping[str, tuple[str, ...]] = {"shipping": ("shipping",), "relay": ("relay",)}
+"""How `lethe up` spreads them over processes."""
 
 
 def run(settings: Settings, names: tuple[str, ...], web_port: int) -> None:

@@ -58,7 +58,7 @@ def _run(data_dir: Path, orders: int, seed: int, steps: "Steps", console: "Conso
     from workers.cli.local import LocalLethe
 
     with Ending() as ending:
-        lethe = LocalLethe(data_dir, Ports.free(), steps, app.WORKERS)
+        lethe = LocalLethe(data_dir, Ports.free(), steps, app.PROCESSES)
         from deploy.local.failure import NotStarted
 
         try:
@@ -67,7 +67,7 @@ def _run(data_dir: Path, orders: int, seed: int, steps: "Steps", console: "Conso
             except NotStarted as failure:
                 steps.say(f"[yellow]!![/yellow]  {failure}. Once more, on other ports.")
                 lethe.stop()
-                lethe = LocalLethe(data_dir, Ports.free(), steps, app.WORKERS)
+                lethe = LocalLethe(data_dir, Ports.free(), steps, app.PROCESSES)
                 lethe.start()
             run = _main_job(lethe, orders, seed, steps)
             _show(run, lethe, console)

@@ -29,12 +29,12 @@ class LocalLethe:
     What it holds survives a restart. Only one process at a time may run a data directory.
     """
 
-    def __init__(self, data_dir: Path, ports: Ports, steps: Steps, worker_names: tuple[str, ...]) -> None:
+    def __init__(self, data_dir: Path, ports: Ports, steps: Steps, processes: Mapping[str, tuple[str, ...]]) -> None:
         self.data_dir = data_dir.absolute()
         self.ports = ports
         self.settings: Settings
         self._steps = steps
-        self._worker_names = worker_names
+        self._processes = processes
         self._stack: Stack = embedded.stack(self.data_dir, ports)
         self._workers: list[SupervisedWorker] = []
         self._lock: IO[str] | None = None
@@ -51,8 +51,8 @@ class LocalLethe:
 
     @property
     def web_ports(self) -> Mapping[str, int]:
-        """Where each worker's /health, /ready and /metrics are."""
-        return {name: self.ports.web + number for number, name in enumerate(self._worker_names)}
+        """Where each process's /health, /ready and /metrics are."""
+        return {name: self.ports.web + number for number, name in enumerate(self._processes)}
 
     def start(self) -> None:
         """Raises LetheError; call `stop` then, too."""
@@ -72,8 +72,8 @@ class LocalLethe:
             self._start_workers()
         with self._steps.step("Database and topics are prepared"):
             self._prepare()
-        if self._worker_names:
-            with self._steps.step(f"Workers are ready: {', '.join(self._worker_names)}"):
+        if self._processes:
+            with self._steps.step(f"Workers are ready: {', '.join(self._processes)}"):
                 self._await_workers()
 
     def check(self) -> None:
@@ -104,7 +104,9 @@ class LocalLethe:
     def _start_workers(self) -> None:
         child = environment.for_child(embedded.settings(self._stack, self.data_dir), embedded.ROOT)
         folder = self.data_dir / "workers"
-        self._workers = [SupervisedWorker(name, port, folder, child) for name, port in self.web_ports.items()]
+        self._workers = [
+            SupervisedWorker(name, self._processes[name], port, folder, child) for name, port in self.web_ports.items()
+        ]
         for worker in self._workers:
             worker.start()
 

@@ -5,7 +5,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from workers.cli.failures import EXIT_MUST_ACT
@@ -20,13 +20,16 @@ _LINE_CHARS = 300
 
 
 class SupervisedWorker:
-    """One worker of the local platform. Its output goes to a log file; it never outlives this process."""
+    """A process with the workers named. Its output goes to a log file; it never outlives this process."""
 
-    def __init__(self, name: str, web_port: int, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, workers: Sequence[str], web_port: int, folder: Path, environment: Mapping[str, str]
+    ) -> None:
         from deploy.local.process import Program
 
         folder.mkdir(parents=True, exist_ok=True)
         self.name = name
+        self.workers = tuple(workers)
         self.web_port = web_port
         self.log = folder / f"{name}.log"
         self._environment = environment
@@ -83,7 +86,7 @@ class SupervisedWorker:
             "-m",
             "workers",
             "worker",
-            self.name,
+            *self.workers,
             "--web-port",
             str(self.web_port),
             "--wait",

@@ -36,7 +36,7 @@ def up(
     console = Console()
     steps = Steps(console)
     steps.say(f"Lethe starts; everything is kept in {data_dir.absolute()}")
-    lethe = LocalLethe(data_dir, Ports(kafka_port, postgres_port, web_port), steps, () if no_workers else app.WORKERS)
+    lethe = LocalLethe(data_dir, Ports(kafka_port, postgres_port, web_port), steps, {} if no_workers else app.PROCESSES)
     with Ending() as ending:
         try:
             lethe.start()
