@@ -49,6 +49,7 @@ class Metrics:
             "topic",
             "partition",
         )
+        self.mails = self._counter("lethe_mails_total", "Attempts at mails, by what became of them", "state")
         self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
