@@ -45,7 +45,7 @@ class Upstream:
         self._published += portion
         return lethe.publish(self._settings, portion)
 
-    def verdict(self, timeout_s: float = 90.0) -> None:
+    def verdict(self, timeout_s: float = 240.0) -> None:
         """Wait until all was applied and published, then judge what carriers and operators can read."""
         lethe.wait_drained(self._settings, timeout_s)
         expected = verdict.expect(self._published, carrier_files.load(self._settings.carriers_dir))

@@ -16,8 +16,8 @@ from tests.support.waiting import wait_until
 from workers.cli import environment
 from workers.settings import Settings
 
-_START_TIMEOUT_S = 40.0
-_STOP_TIMEOUT_S = 40.0
+_START_TIMEOUT_S = 120.0
+_STOP_TIMEOUT_S = 120.0
 
 
 class WorkerProcess:

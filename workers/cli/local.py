@@ -19,7 +19,7 @@ from workers.settings import Settings
 if TYPE_CHECKING:
     from deploy.local.stack import Stack
 
-_READY_TIMEOUT_S = 60.0
+_READY_TIMEOUT_S = 120.0
 _POLL_S = 0.05
 
 

@@ -14,7 +14,7 @@ from workers.errors import LetheError
 _PAUSES_S = (1, 2, 4, 8, 15, 30)
 _STEADY_S = 60.0
 _STOP_TIMEOUT_S = 40.0
-_WAIT_S = "60"
+_WAIT_S = "120"
 _SHOWN_LINES = 5
 _LINE_CHARS = 300
 

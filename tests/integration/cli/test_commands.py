@@ -140,7 +140,7 @@ def _replay(settings: Settings, worker: WorkerProcess, unknown: dict[str, Any], 
 
 
 def _wait_for(count: int, state: str) -> list[dict[str, Any]]:
-    waiting.wait_until(lambda: len(letters("--state", state)) == count, 20.0, lambda: f"{count} {state}")
+    waiting.wait_until(lambda: len(letters("--state", state)) == count, 120.0, lambda: f"{count} {state}")
     return letters("--state", state)
 
 

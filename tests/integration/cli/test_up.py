@@ -38,7 +38,7 @@ class Up:
             )
         try:
             waiting.wait_until(
-                lambda: self.said("Ready after") or process.poll() is not None, 90.0, self.output.read_text
+                lambda: self.said("Ready after") or process.poll() is not None, 200.0, self.output.read_text
             )
             assert process.poll() is None, self.output.read_text()
             yield process
@@ -68,7 +68,7 @@ def up(stack_dir: Path) -> Up:
     return Up(stack_dir, Ports.free())
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_it_runs_is_guarded_starts_again_and_leaves_nothing_behind(up: Up) -> None:
     with up.running() as process:
         assert up.run("doctor").returncode == 0
@@ -77,11 +77,11 @@ def test_it_runs_is_guarded_starts_again_and_leaves_nothing_behind(up: Up) -> No
         assert "already runs" in second.stderr
         assert up.run("doctor").returncode == 0
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     assert up.left_over() == []
     assert not (up.directory / ".lethe" / "env").exists()
 
     with up.running() as process:
         process.kill()
         process.wait()
-        waiting.wait_until(lambda: not up.left_over(), 20.0, lambda: f"gone: {up.left_over()}")
+        waiting.wait_until(lambda: not up.left_over(), 90.0, lambda: f"gone: {up.left_over()}")
