@@ -21,11 +21,13 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 @app.command("ls")
 def list_command(
     code: Code = None,
-    state: Annotated[str, typer.Option("--state", help="parked, replaying, replayed, dropped, or any.")] = "parked",
+    state: Annotated[
+        str, typer.Option("--state", help="parked, replaying, replayed, dropped, expired, or any.")
+    ] = "parked",
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
     json_lines: Json = False,
 ) -> None:
-    """List refused events, oldest first: what is wrong, and where each came from. Never what is in them.
+    """List refused events, oldest first: what is wrong, where each came from, when it expires. Never what is in them.
 
     Example: lethe dlq ls --code address_incomplete
     """
@@ -34,34 +36,43 @@ def list_command(
 
     wanted = dlq_output.state(state)
     letters = _with_database(lambda db, _: dead_letters.find_all(db, code, wanted, None, limit + 1))
-    dlq_output.print_list(letters[:limit], more=len(letters) > limit, json_lines=json_lines)
+    dlq_output.print_list(letters[:limit], _max_age_s(), more=len(letters) > limit, json_lines=json_lines)
 
 
 @app.command("show")
 def show_command(
     dead_letter_id: Annotated[str, typer.Argument(metavar="ID", help="The id, or the beginning of it.")],
     body: Annotated[
-        bool, typer.Option("--body", help="Also open the sealed event: personal data is shown to you.")
+        bool, typer.Option("--body", help="Also open the sealed event: personal data is shown, and that is recorded.")
     ] = False,
+    ground: Annotated[
+        str, typer.Option("--ground", help="Why: technical-error, fraud, security, law or legal-claim.")
+    ] = "technical-error",
     json_lines: Json = False,
 ) -> None:
     """Show one refused event: the reason, where it came from, what has been tried.
 
+    With --body the disclosure ledger keeps who was shown it (your operating system user), when and on which ground.
+
     Example: lethe dlq show 3f2c9a10
     """
-    from workers.cli import dlq_output
+    from workers import clock
+    from workers.cli import dlq_output, staff
     from workers.engine import dead_letters
     from workers.vault import keyring
 
+    why, who = dlq_output.ground(ground), staff.name()
     letter = _with_database(lambda db, _: dead_letters.find(db, dead_letter_id))
-    dlq_output.print_letter(letter, json_lines)
+    dlq_output.print_letter(letter, _max_age_s(), json_lines)
     if body:
         record = _with_database(
-            lambda db, settings: dead_letters.open_body(db, keyring.load(settings.keyring_dir), letter)
+            lambda db, settings: dead_letters.disclose_body(
+                db, keyring.load(settings.keyring_dir), letter, who, why, clock.system_clock()
+            )
         )
         typer.echo(
-            "Personal data follows. Showing it to you is a disclosure: look only as far as your task needs it, and "
-            "keep no copy.",
+            f"Personal data follows. That you ({who}) were shown it, on the ground of {why}, is in the disclosure "
+            "ledger: look only as far as your task needs it, and keep no copy.",
             err=True,
         )
         dlq_output.print_record(record)
@@ -101,6 +112,12 @@ def drop_command(
     from workers.cli import dlq_actions
 
     _with_database(lambda db, _: dlq_actions.drop(db, ids or [], all_parked, code, yes))
+
+
+def _max_age_s() -> int:
+    from workers import settings
+
+    return settings.load().dead_letter_max_age_s
 
 
 def _with_database(work: "Callable[[asyncpg.Connection, Settings], Awaitable[T]]") -> T:

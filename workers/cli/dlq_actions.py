@@ -93,6 +93,8 @@ def _report(letter: DeadLetter) -> None:
 
 
 def _why_not(letter: DeadLetter) -> str:
+    if letter.state == "expired":
+        return "it has expired and its copy was deleted; the shop must publish it again"
     if letter.state != "parked":
         return f"it is {letter.state} already"
     return "no copy of it was kept, since it held card data; the shop must publish it again without"
