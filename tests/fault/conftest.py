@@ -9,7 +9,7 @@ from tests.support import lethe, verdict
 from tests.support.endpoints import Endpoints
 from tests.support.traffic import traffic
 from workers import carriers as carrier_files
-from workers.cli.sample_events import SampleEvent
+from workers.cli.samples.events import SampleEvent
 from workers.settings import Settings
 
 QUICK = {

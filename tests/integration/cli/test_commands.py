@@ -15,7 +15,8 @@ from typer.testing import CliRunner, Result
 from tests.support import lethe, waiting
 from tests.support.endpoints import Endpoints
 from tests.support.worker_process import WorkerProcess, worker_process
-from workers.cli import app, environment
+from workers.cli import app
+from workers.cli.local import environment
 from workers.settings import Settings
 
 
@@ -91,7 +92,7 @@ def test_a_file_becomes_addresses_and_refused_events_are_looked_after(
 
 def _publish_unchecked(settings: Settings, *events: str) -> None:
     """As an upstream does that did not validate."""
-    from workers.cli import upstream
+    from workers.cli.events import upstream
 
     header = [("content-type", b"application/cloudevents+json")]
     records = [
