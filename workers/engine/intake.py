@@ -34,7 +34,8 @@ from workers.vault.subjects import SubjectVault
 _LOG = logger(__name__)
 _POLL_MS = 200
 _DRAIN_STEP_S = 0.01
-_PORTION = 50
+# Records; every answer of the database waits for two portions, and the database for the next question.
+_PORTION = 10
 _STOP_TIMEOUT_S = 5
 _FETCH_SIZE_BYTES = 4 << 20
 # The broker collects for a moment what trickles in. A batch costs four to five transactions however small it is: of
