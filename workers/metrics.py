@@ -49,6 +49,10 @@ class Metrics:
             "topic",
             "partition",
         )
+        self.consents = self._gauge("lethe_consents", "Consent records, by DPV status", "purpose", "status")
+        self.suppressions = self._gauge(
+            "lethe_suppressions", "Addresses that must not be written to", "purpose", "reason"
+        )
         self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

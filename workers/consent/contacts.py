@@ -15,6 +15,7 @@ from workers.vault.keyring import Keyring
 from workers.vault.subjects import Subject, SubjectVault
 
 _QUERIES = sql.queries("contacts")
+_TOKENS = sql.queries("tokens")
 
 
 class Contact(NamedTuple):
@@ -116,6 +117,16 @@ class ContactBook:
     async def delete_unused(self, connection: Connection, contact_ids: Sequence[int]) -> None:
         """Delete those of these contacts that have no record."""
         await connection.execute(_QUERIES["delete_unused"], literals.array(map(str, contact_ids)))
+
+    async def of_subject(self, connection: Connection, subject_id: int) -> list[int]:
+        """The numbers of a person's contacts, locked for change; nothing is opened."""
+        return [row["contact_id"] for row in await connection.fetch(_QUERIES["of_subject"], subject_id)]
+
+    async def erase(self, connection: Connection, contact_ids: Sequence[int]) -> None:
+        """Delete contacts and the tokens of their links."""
+        named = literals.array(map(str, contact_ids))
+        await connection.execute(_TOKENS["erase_of_contacts"], named)
+        await connection.execute(_QUERIES["erase"], named)
 
     async def change(self, connection: Connection, contacts: Sequence[tuple[Contact, bytes | None]]) -> None:
         """Write language, deliverability, last own contact, and the customer reference where none was known."""

@@ -4,11 +4,12 @@ Kafka's agent, the pages for people, the postbox, imports and commands all come 
 one way out. What is applied is in force from the caller's commit on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from schemas.consent import EVERY_PURPOSE
 from workers.consent import records
 from workers.consent.contacts import Contact, ContactBook
 from workers.consent.floods import Floods
@@ -81,6 +82,11 @@ class ConsentDesk:
         found = await self._book.find(connection, [], [contact_id])
         return next((one for one in found if isinstance(one, Contact)), None)
 
+    async def contacts_by_id(self, connection: Connection, contact_ids: Collection[int]) -> dict[int, Contact]:
+        """Contacts by their numbers, held against a fence; those unknown or being erased are left out."""
+        found = await self._book.find(connection, [], contact_ids)
+        return {one.contact_id: one for one in found if isinstance(one, Contact)}
+
     async def statuses(self, connection: Connection, contact_id: int) -> list[ConsentRecord]:
         """The contact's consent records."""
         return await records.of_contact(connection, contact_id)
@@ -94,6 +100,12 @@ class ConsentDesk:
         suppressions, spelled = Suppressions(self._keyring), normalise(email)
         await suppressions.load(connection, [spelled])
         return suppressions.in_force(spelled, purpose)
+
+    async def suppressions(self, connection: Connection, email: str) -> dict[str, Suppression]:
+        """Every suppression of an address, by purpose; `*` is every purpose. Raises Refused where it is no address."""
+        suppressions, spelled = Suppressions(self._keyring), normalise(email)
+        await suppressions.load(connection, [spelled])
+        return suppressions.of(spelled)
 
     async def issue_token(
         self,
@@ -144,3 +156,35 @@ class ConsentDesk:
         their consents last from now on."""
         await self._book.touch(connection, contact_id, now)
         await records.touch(connection, contact_id, now + self._valid_for)
+
+    async def forget_unanswered(self, connection: Connection, contact_ids: Sequence[int], before: datetime) -> int:
+        """Forget what was asked for before then and never confirmed, and contacts that nothing else is known of.
+
+        Returns how many requests were forgotten.
+        """
+        await self._book.lock(connection, [], contact_ids)
+        record_ids = await records.unanswered(connection, contact_ids, before)
+        await self._tokens.erase(connection, record_ids)
+        await records.erase(connection, record_ids)
+        await self._book.delete_unused(connection, contact_ids)
+        return len(record_ids)
+
+    async def withdraw_subject(self, connection: Connection, subject_id: int, now: datetime) -> list[ConsentOutcome]:
+        """A person is to be erased: everything that they agreed to ends, and their addresses are suppressed.
+
+        To be called before the subject is fenced: their addresses must be opened for it. What is suppressed stays so
+        after `erase_subject`.
+        """
+        numbers = await self._book.of_subject(connection, subject_id)
+        changes = [
+            ConsentChange(Kind.WITHDRAWN, EVERY_PURPOSE, Entity.SUBJECT, "erasure", now, contact_id=number)
+            for number in numbers
+        ]
+        return await self.apply(connection, changes, now)
+
+    async def erase_subject(self, connection: Connection, subject_id: int) -> int:
+        """Delete a person's contacts, records, histories and tokens; returns how many contacts. Opens nothing."""
+        numbers = await self._book.of_subject(connection, subject_id)
+        await records.erase(connection, await records.ids_of(connection, numbers))
+        await self._book.erase(connection, numbers)
+        return len(numbers)

@@ -8,7 +8,6 @@ from workers.engine.database import Connection
 from workers.vault.keyring import Keyring
 
 _QUERIES = sql.queries("floods")
-LONGEST_WINDOW = timedelta(days=7)
 
 
 class Floods:
@@ -23,7 +22,8 @@ class Floods:
         """Whether `key` may do this once more: at most `limit` times in any `window_s` seconds, about.
 
         What is not allowed is not counted: who is flooded with requests of others may ask again later. `window_s` is
-        at most LONGEST_WINDOW. The count is in the caller's transaction and waits for another one of the same key.
+        a week at most: counts are forgotten after two. The count is in the caller's transaction and waits for
+        another one of the same key.
         """
         elapsed_s = now.timestamp() % window_s
         start = now - timedelta(seconds=elapsed_s)
@@ -33,7 +33,3 @@ class Floods:
             1 - elapsed_s / window_s,
         )  # fmt: skip
         return allowed is not None
-
-    async def forget(self, connection: Connection, now: datetime) -> None:
-        """Delete the counts that no window reaches any more."""
-        await connection.execute(_QUERIES["forget_before"], now - 2 * LONGEST_WINDOW)

@@ -87,6 +87,18 @@ async def touch(connection: Connection, contact_id: int, expires_at: datetime) -
     await connection.execute(_QUERIES["touch"], contact_id, expires_at)
 
 
+async def unanswered(connection: Connection, contact_ids: Collection[int], before: datetime) -> list[UUID]:
+    """The records of these contacts that were asked for before then, and never were anything but asked for."""
+    rows = await connection.fetch(_QUERIES["unanswered_records"], before, literals.array(map(str, contact_ids)))
+    return [row["record_id"] for row in rows]
+
+
+async def ids_of(connection: Connection, contact_ids: Collection[int]) -> list[UUID]:
+    """The numbers of all records of these contacts."""
+    rows = await connection.fetch(_QUERIES["records_of"], literals.array(map(str, contact_ids)))
+    return [row["record_id"] for row in rows]
+
+
 async def erase(connection: Connection, record_ids: Sequence[UUID]) -> None:
     """Delete records and their histories."""
     await connection.execute(_QUERIES["erase_events"], list(record_ids))

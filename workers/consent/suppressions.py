@@ -38,6 +38,11 @@ class Suppressions:
         hash_ = self.hash(email)
         return consent.stronger(self._rows.get((hash_, EVERY_PURPOSE)), self._rows.get((hash_, purpose)))
 
+    def of(self, email: str) -> dict[str, Suppression]:
+        """All of this address, by purpose."""
+        hash_ = self.hash(email)
+        return {purpose: row for (owner, purpose), row in self._rows.items() if owner == hash_}
+
     def add(self, email: str, purpose: str, suppression: Suppression) -> None:
         """Suppress the address for a purpose, or for every one; a stronger reason stays."""
         key = (self.hash(email), purpose)

@@ -77,5 +77,9 @@ class Tokens:
         """Use up every open token of these consent records."""
         await connection.execute(_QUERIES["close"], list(record_ids), now)
 
+    async def erase(self, connection: Connection, record_ids: Sequence[UUID]) -> None:
+        """Delete every token of these consent records."""
+        await connection.execute(_QUERIES["erase"], list(record_ids))
+
     def _hash(self, token: str) -> UUID:
         return UUID(bytes=self._keyring.lookup_hash("token", token.encode("utf-8", "replace")))

@@ -32,15 +32,22 @@ class Housekeeper(mode.Service):
         self._metrics = metrics
         self._clock = clock
         self._exit = exit_
+        self._counted: set[str] = set()
 
     async def tidy(self) -> None:
         """Forget the dedupe keys that no replay can need any more; count the dead letters that wait."""
         oldest = self._clock() - timedelta(days=self._settings.dedupe_retention_days)
         await self._pool.execute(_EVENTS["forget_before"], oldest)
-        self._metrics.dead_letters.clear()
-        for row in await self._pool.fetch(_LETTERS["count_by_code"]):
-            if row["state"] == "parked" and row["consumer_group"] == self._group:
-                self._metrics.dead_letters.labels(self._group, row["code"]).set(row["letters"])
+        parked = {
+            row["code"]: row["letters"]
+            for row in await self._pool.fetch(_LETTERS["count_by_code"])
+            if row["state"] == "parked" and row["consumer_group"] == self._group
+        }
+        for code in self._counted - parked.keys():  # not `clear`: other groups of this process are counted there too
+            self._metrics.dead_letters.remove(self._group, code)
+        for code, letters in parked.items():
+            self._metrics.dead_letters.labels(self._group, code).set(letters)
+        self._counted = set(parked)
 
     @mode.Service.task
     async def _tidy(self) -> None:

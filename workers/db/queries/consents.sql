@@ -32,24 +32,43 @@ from consent_events e join consents r using (record_id)
 where r.contact_id = $1 order by e.consent_event_id
 
 -- name: expired
--- Skips what is locked: another worker has it in hand, or it changes at this moment.
+-- In slices of contacts; what is due is decided again under the lock.
 select contact_id, purpose from consents
-where status in ('ConsentGiven', 'RenewedConsentGiven') and expires_at <= $1
-order by expires_at limit $2
-for update skip locked
+where status in ('ConsentGiven', 'RenewedConsentGiven') and expires_at <= $1 and contact_id > $2
+order by contact_id limit $3
 
 -- name: to_renew
 select contact_id, purpose from consents
 where status in ('ConsentGiven', 'RenewedConsentGiven') and expires_at <= $1 and renewal_requested_at is null
-order by expires_at limit $2
-for update skip locked
+    and contact_id > $2
+order by contact_id limit $3
 
 -- name: unanswered
--- Asked for and never confirmed: nobody can say that the address is the person's own.
-select record_id, contact_id from consents
-where status = 'ConsentRequested' and changed_at < $1
-order by changed_at limit $2
-for update skip locked
+-- Asked for and never confirmed: nobody can say that the address is the person's own. Where there was a consent
+-- before, its history is kept as the proof that it is.
+select distinct r.contact_id from consents r
+where r.status = 'ConsentRequested' and r.changed_at < $1 and r.contact_id > $2
+    and not exists (
+        select from consent_events e where e.record_id = r.record_id and e.event_state <> 'ConsentRequested'
+    )
+order by r.contact_id limit $3
+
+-- name: unanswered_records
+select r.record_id from consents r
+where r.status = 'ConsentRequested' and r.changed_at < $1 and r.contact_id = any($2::text::bigint[])
+    and not exists (
+        select from consent_events e where e.record_id = r.record_id and e.event_state <> 'ConsentRequested'
+    )
+
+-- name: page
+select contact_id, purpose, status, privacy_notice, changed_at, expires_at from consents
+where (contact_id, purpose) > ($1, $2)
+    and ($3::text is null or purpose = $3) and ($4::text is null or status = $4)
+order by contact_id, purpose
+limit $5
+
+-- name: records_of
+select record_id from consents where contact_id = any($1::text::bigint[])
 
 -- name: erase_records
 delete from consents where record_id = any($1::uuid[])

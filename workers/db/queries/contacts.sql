@@ -23,7 +23,7 @@ on conflict (email_hash) do nothing
 returning contact_id, email_hash
 
 -- name: delete_unused
--- Contacts that were made for an event which left no record.
+-- Contacts of which no record is left, or of which none came.
 delete from contacts
 where contact_id = any($1::text::bigint[])
     and not exists (select from consents where consents.contact_id = contacts.contact_id)
@@ -44,18 +44,7 @@ where stored.contact_id = changed.contact_id
 update contacts set last_own_contact_at = greatest(last_own_contact_at, $2) where contact_id = $1
 
 -- name: of_subject
-select contact_id, email_hash, subject_id, sealed, language, undeliverable_since, last_own_contact_at
-from contacts where subject_id = $1 order by contact_id for update
+select contact_id from contacts where subject_id = $1 order by contact_id for update
 
 -- name: erase
 delete from contacts where contact_id = any($1::text::bigint[])
-
--- name: page
--- For listing: what stands in the clear, and what only the keyring opens.
-select c.contact_id, c.email_hash, c.subject_id, c.sealed, c.language, c.undeliverable_since, c.last_own_contact_at,
-    r.purpose, r.status, r.changed_at, r.expires_at
-from consents r join contacts c using (contact_id)
-where (c.contact_id, r.purpose) > ($1, $2)
-    and ($3::text is null or r.purpose = $3) and ($4::text is null or r.status = $4)
-order by c.contact_id, r.purpose
-limit $5

@@ -19,6 +19,9 @@ returning token_hash
 update tokens set used_at = $2 where record_id = any($1::uuid[]) and used_at is null
 
 -- name: erase
+delete from tokens where record_id = any($1::uuid[])
+
+-- name: erase_of_contacts
 delete from tokens where contact_id = any($1::text::bigint[])
 
 -- name: forget_before

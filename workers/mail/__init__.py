@@ -1,0 +1,1 @@
+"""Mail to people: the ledger of mails and what writes to it."""
