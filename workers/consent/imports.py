@@ -59,8 +59,8 @@ class SubscriberFile:
                 return
             except (csv.Error, UnicodeDecodeError):
                 raise UsageError(
-                    f"line {self._reader.line_num}: not CSV in UTF-8; what stands before it was imported, mend it "
-                    "and import the file again: what is known already is left as it is"
+                    f"after line {self._reader.line_num} it is not CSV in UTF-8: mend the file and import it again; "
+                    "what is known already is left as it is"
                 ) from None
             known = {name: cells[name] for name in REQUIRED + OPTIONAL if name in cells}
             try:
@@ -74,7 +74,8 @@ async def run(
 ) -> AsyncIterator[ImportedLine]:
     """Apply the lines in slices of one transaction each; what became of every line, in order.
 
-    With `dry_run` each slice is rolled back.
+    With `dry_run` each slice is rolled back. Raises UsageError where the file is no CSV any more; the slices before
+    were applied.
     """
     lines = file.lines(clock)
     while portion := list(islice(lines, _SLICE)):

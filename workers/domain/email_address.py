@@ -25,6 +25,6 @@ def normalise(raw: str) -> str:
 
 
 def _spelled(address: str) -> str:
-    checked = validate_email(address, check_deliverability=False)
+    checked = validate_email(address, check_deliverability=False, strict=True)
     local = unicodedata.normalize("NFC", checked.local_part.lower())
     return f"{local}@{checked.ascii_domain.lower()}"

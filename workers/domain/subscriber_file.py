@@ -28,12 +28,15 @@ class SubscriberLine(base.Contract):
     language: Annotated[Language, base.plain("The language of mails.", base.COMMUNICATION)]
     collection_method: Annotated[CollectionMethod, base.plain("How it was given.", base.RECORDS)]
     consented_at: Annotated[datetime, AwareDatetime, base.plain("When it was given.", base.RECORDS)]
-    confirmed_at: Annotated[datetime | None, AwareDatetime, base.plain("When it was confirmed.", base.RECORDS)] = None
+    confirmed_at: Annotated[
+        Annotated[datetime, AwareDatetime] | None, base.plain("When it was confirmed.", base.RECORDS)
+    ] = None
 
 
 def parse(cells: Mapping[str, str], now: datetime) -> ConsentChange:
-    """The change that a line stands for. An empty cell is no value. Raises Refused: column and rule, never a value."""
-    filled = {name: value.strip() for name, value in cells.items() if value and value.strip()}
+    """The change that a line stands for. An empty cell is no value, a line break in one is a
+    space. Raises Refused: column and rule, never a value."""
+    filled = {name: " ".join(value.split()) for name, value in cells.items() if value and value.strip()}
     try:
         text = json.dumps(filled)
         line = SubscriberLine.model_validate_json(text)
