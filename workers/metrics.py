@@ -53,6 +53,7 @@ class Metrics:
         self.suppressions = self._gauge(
             "lethe_suppressions", "Addresses that must not be written to", "purpose", "reason"
         )
+        self.mails = self._counter("lethe_mails_total", "Attempts at mails, by what became of them", "state")
         self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

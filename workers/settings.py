@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     smtp_ca_file: Path | None = None
     smtp_connections: int = Field(10, ge=1, le=200)
     smtp_timeout_s: float = Field(30, gt=0)
+    mail_retry_initial_s: float = Field(60, gt=0, description="Pause before the second attempt at a mail; then doubled")
+    mail_retry_max_s: float = Field(4 * 3600, gt=0)
+    mail_max_attempts: int = Field(12, ge=1)
     mails_per_s: float = Field(1000, gt=0, description="All mails of one sender process together")
     mails_per_s_per_domain: float = Field(1000, gt=0, description="To one recipient domain")
     dkim_dir: Path = Field(Path(".lethe/dkim"), description="rsa.pem and ed25519.pem; not signed where it is missing")

@@ -19,6 +19,7 @@ from workers.db import migrate
 from workers.domain.consent import ConsentChange, Entity, Kind
 from workers.engine import database
 from workers.engine.database import Connection
+from workers.mail.desk import MailDesk
 from workers.settings import Settings
 from workers.vault import keyring
 from workers.vault.subjects import Subject, SubjectVault
@@ -39,21 +40,24 @@ class Posted(NamedTuple):
     @property
     def token(self) -> str:
         """The token of its link."""
-        return self.values["confirm_url"].rpartition("/")[2]
+        return self.values["url"].rpartition("/")[2]
 
 
-class Ledger:
-    """Remembers what consent would have the mail engine write."""
+class Ledger(MailDesk):
+    """The mail desk, which also remembers what it was asked to write: the table holds it sealed."""
 
     def __init__(self) -> None:
         self.posted: list[Posted] = []
 
     async def post(
         self, connection: Connection, subject: Subject, *, to: str, template: str, language: str,
-        values: Mapping[str, str], now: datetime, **_: Any,
+        values: Mapping[str, str], now: datetime, **more: Any,
     ) -> int | None:  # fmt: skip
+        """Post it, and remember it."""
         self.posted.append(Posted(to, template, language, dict(values)))
-        return len(self.posted)
+        return await super().post(
+            connection, subject, to=to, template=template, language=language, values=values, now=now, **more
+        )
 
     def templates(self) -> list[str]:
         """What was written, in order."""

@@ -110,9 +110,12 @@ def in_a_loop(work: Coroutine[Any, Any, _T]) -> _T:
         return pool.submit(asyncio.run, work).result()
 
 
-def publish(settings: Settings, events: Iterable[Event], topic: str = "orders", partition: int = -1) -> int:
+def publish(
+    settings: Settings, events: Iterable[Event], topic: str = "orders", partition: int = -1, codec: str = "none"
+) -> int:
     """Publish in order as an upstream does, idempotent; returns the count once all is acknowledged."""
-    producer = Producer({**settings.kafka_admin, "enable.idempotence": True, "linger.ms": 2, "log_level": 0})
+    options = {"enable.idempotence": True, "linger.ms": 2, "log_level": 0, "compression.type": codec}
+    producer = Producer({**settings.kafka_admin, **options})
     failed: list[str] = []
     count = 0
     for event in events:

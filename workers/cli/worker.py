@@ -15,7 +15,7 @@ _POLL_S = 0.1
 def worker(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]…", help="shipping, relay, newsletter; all of them when none is named."),
+        typer.Argument(metavar="[NAME]…", help="shipping, relay, newsletter, mailer; all of them when none is named."),
     ] = None,
     web_port: Annotated[
         int | None,

@@ -14,7 +14,6 @@ from workers.consent import records
 from workers.consent.contacts import Contact, ContactBook
 from workers.consent.floods import Floods
 from workers.consent.letters import CONFIRM_TOKEN, Letters
-from workers.consent.mails import MailDesk
 from workers.consent.people import People
 from workers.consent.records import ConsentEvent, ConsentRecord
 from workers.consent.session import ConsentOutcome, ConsentSession
@@ -25,6 +24,7 @@ from workers.domain.email_address import normalise
 from workers.domain.purposes import Purposes
 from workers.engine.database import Connection
 from workers.errors import Refused
+from workers.mail.desk import MailDesk
 from workers.settings import Settings
 from workers.vault.keyring import Keyring
 from workers.vault.subjects import SubjectVault

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from workers.consent.contacts import Contact
 from workers.consent.floods import Floods
-from workers.consent.mails import MailDesk
 from workers.consent.tokens import Tokens
 from workers.domain.consent import Effect
 from workers.domain.purposes import Purposes
 from workers.engine.database import Connection
+from workers.mail.desk import MailDesk
 from workers.settings import Settings
 
 CONFIRM_TOKEN = "confirm"  # noqa: S105  (the name of a kind)
@@ -56,7 +56,7 @@ class Letters:
             lifetime = self._lifetime(letter, now)
             owner = (contact.contact_id, letter.record_id)
             (token,) = await self._tokens.issue(connection, CONFIRM_TOKEN, [owner], now, lifetime)
-            values["confirm_url"] = f"{self._settings.public_url}/confirm/{token}"
+            values["url"] = f"{self._settings.public_url}/confirm/{token}"
             values["hours"] = str(int(lifetime.total_seconds() // 3600))
         if letter.expires_at is not None:
             values["expires_on"] = letter.expires_at.date().isoformat()

@@ -23,6 +23,7 @@ _EMAIL = re.compile(r"[^\s@<>\"']\s*@\s*(?:[\w-]+\s*\.\s*)+[^\W\d_][\w-]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LINE_BREAK = re.compile(r"[\r\n]")
 _OTHER_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_UNREADABLE = "\ufffd"  # what the reader puts where a name's bytes are no text
 _PLAIN = bytes(b for b in range(32, 127) if b not in b"@%")
 _Code = errors.RefusalCode
 
@@ -65,6 +66,8 @@ def is_email(text: str) -> bool:
 
 def _check(name: str, value: bytes) -> None:
     field = paths.shown(name)
+    if _UNREADABLE in name:
+        raise errors.Refused(_Code.HEADER_INVALID, "a header's name is not valid UTF-8", field)
     if _CONTROL.search(name):
         raise errors.Refused(_Code.CONTROL_CHARACTER, "a header's name holds a control character", field)
     ours = name.startswith("ce_") or name in _READ

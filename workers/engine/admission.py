@@ -60,7 +60,12 @@ class Admission:
             refusal = Refused(RefusalCode(error.code.value), error.reason, error.field)
         except Refused as refused:
             refusal = refused
-        if refusal.keep_body and not keeping.may_be_kept(record.key, record.headers, record.value):
+        except Exception as error:  # a fault of ours must not hold up everybody else's orders
+            refusal = Refused(
+                RefusalCode.INTERNAL_ERROR,
+                f"a fault in Lethe ({type(error).__name__}); the event is kept sealed: report it, then replay it",
+            )
+        if refusal.keep_body and not _may_be_kept(record):
             refusal = Refused(refusal.code, refusal.reason, refusal.field, keep_body=False)
         if event is None:
             return Rejected(record, refusal, None, None, reference_hash)
@@ -97,6 +102,14 @@ class Admission:
         """Names an event for dedupe: a keyed hash of 16 bytes, since an upstream may have put anything into its ids."""
         named = b"\0".join((self._group, event.source.encode(), event.id.encode()))
         return self._keyring.lookup_hash("event", named)
+
+
+def _may_be_kept(record: Record) -> bool:
+    """Not where looking for card data fails: what could not be looked through might hold some."""
+    try:
+        return keeping.may_be_kept(record.key, record.headers, record.value)
+    except Exception:
+        return False
 
 
 def _known_type(event_type: str) -> str | None:

@@ -19,6 +19,10 @@ Label = Literal[
     "relay.after_kafka_commit",
     "parking.before_commit",
     "replay.before_commit",
+    "mail.claimed",
+    "mail.unknown",
+    "mail.released",
+    "mail.answered",
 ]
 
 _armed, _, _count = os.environ.get("LETHE_CRASH_AT", "").partition(":")

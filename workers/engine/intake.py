@@ -18,7 +18,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from workers.clock import Clock, monotonic_s
-from workers.engine import watchdog
+from workers.engine import record_batches, watchdog
 from workers.engine.admission import Admission, Event, Rejected
 from workers.engine.batch import Batch, BatchTransaction, Slice
 from workers.engine.exit import Exit
@@ -90,6 +90,7 @@ class Intake(mode.Service):
 
     async def on_start(self) -> None:
         """Join the group; returns at once, records flow when the first lane is open."""
+        record_batches.install()
         self._consumer = AIOKafkaConsumer(
             **self._settings.kafka_client,
             group_id=self.consumer_group,
@@ -180,9 +181,10 @@ class Intake(mode.Service):
         try:
             while not self.should_stop:
                 await self._pull_once()
-        finally:
-            if not self.should_stop:  # also when a cancellation leaked out of a library: nobody would pull again
+        except asyncio.CancelledError:
+            if not self.should_stop:  # it leaked out of a library: nobody would pull again
                 self._exit.now(RuntimeError("the intake ended by itself"))
+            raise
 
     async def _start_consumer(self) -> None:
         consumer = self._joined_consumer()

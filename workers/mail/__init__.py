@@ -1,1 +1,1 @@
-"""Mail to people: the ledger of mails and what writes to it."""
+"""Mail: what is to be said, to whom, and what became of it; from template to SMTP."""

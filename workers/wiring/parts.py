@@ -50,7 +50,7 @@ Wire = Callable[[host.Host, Parts], Wired]
 
 async def prepare(settings: Settings) -> Parts:
     """Connect, and check that database and keyring belong together and are of this version."""
-    pool = await database.connect(settings)
+    pool = await database.connect(settings, max_size=8)
     await migrate.check(pool)
     keyring = keyrings.load(settings.keyring_dir)
     await migrate.check_keyring(pool, keyring)

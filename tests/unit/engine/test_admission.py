@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from schemas import registry
 from schemas.order import OrderPlaced
 from tests.support.orders import NOW, SHIP_TO, Published, event, placed, record, structured
+from workers.domain import keeping, screening
 from workers.engine.admission import Admission, Event, Rejected
 from workers.errors import RefusalCode
 from workers.settings import Settings
@@ -27,6 +29,10 @@ MODES: dict[str, Callable[[Published], Published]] = {"binary": lambda one: one,
 
 def admit(published: Published, admission: Admission = ADMISSION) -> Event | Rejected:
     return admission.admit(record(published), NOW)
+
+
+def broken(*_: object, **__: object) -> None:
+    raise RecursionError("planted")
 
 
 def accepted(published: Published, admission: Admission = ADMISSION) -> Event:
@@ -229,3 +235,19 @@ def test_whatever_an_order_says_no_refusal_repeats_it(ship_to: dict[str, Any]) -
     outcome = admit(placed(ship_to={**SHIP_TO, **ship_to, "name": "Erika-0815-Beispiel", "lines": []}))
     assert isinstance(outcome, Rejected)
     assert "0815" not in str(outcome.refusal)
+
+
+class TestAFaultOfOurs:
+    """It parks the one record that it met, and nobody else's."""
+
+    def test_the_record_is_parked_and_kept_sealed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(registry, "decode_data", broken)
+        one = refused(placed())
+        assert (one.refusal.code, one.refusal.keep_body) == (RefusalCode.INTERNAL_ERROR, True)
+        assert "planted" not in str(one.refusal)
+
+    def test_nothing_is_kept_where_the_search_for_card_data_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(screening, "screen", broken)
+        monkeypatch.setattr(keeping, "may_be_kept", broken)
+        one = refused(placed())
+        assert (one.refusal.code, one.refusal.keep_body) == (RefusalCode.INTERNAL_ERROR, False)

@@ -1,8 +1,9 @@
 -- name: lock
 -- For update: an ending waits for the sender, which shares these rows while it sends; after the commit none is sent.
+-- In the sender's order, so that the two never wait in a circle.
 select record_id, contact_id, purpose, status, privacy_notice, changed_at, expires_at, renewal_requested_at
 from consents where contact_id = any($1::text::bigint[])
-order by contact_id, purpose
+order by record_id
 for update
 
 -- name: of_contact

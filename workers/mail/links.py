@@ -1,0 +1,81 @@
+"""Tokens in mails that need no row: they name one thing, and only this keyring can make them.
+
+    unsubscribe   one contact and one purpose; in the one-click link and in the mailto alternative
+    bounce        one mail; in the envelope sender (VERP), so that a bounce says which mail it is about
+
+A token is base64url of kind, number, purpose and a keyed hash (128 bits) over them. It opens nothing else: whoever
+gets a forwarded mail can end that one subscription and see nothing.
+"""
+
+import base64
+import binascii
+import hmac
+import struct
+from typing import NamedTuple
+
+from workers.vault.keyring import Keyring
+
+_LOOKUP = "mail-link"
+_NUMBER = struct.Struct(">cQ")
+_MAC_SIZE_BYTES = 16
+_UNSUBSCRIBE = b"u"
+_BOUNCE = b"b"
+
+
+class Subscription(NamedTuple):
+    """What an unsubscribe token names."""
+
+    contact_id: int
+    purpose: str
+
+
+def unsubscribe_token(keyring: Keyring, contact_id: int, purpose: str) -> str:
+    """The token of one subscription; the same each time."""
+    return _token(keyring, _UNSUBSCRIBE, contact_id, purpose.encode("ascii"))
+
+
+def read_unsubscribe_token(keyring: Keyring, token: str) -> Subscription | None:
+    """What the token names; None for anything that this keyring did not make."""
+    read = _read(keyring, _UNSUBSCRIBE, token)
+    return None if read is None else Subscription(read[0], read[1].decode("ascii"))
+
+
+def bounce_token(keyring: Keyring, mail_id: int) -> str:
+    """The token of one mail, for its envelope sender."""
+    return _token(keyring, _BOUNCE, mail_id, b"")
+
+
+def read_bounce_token(keyring: Keyring, token: str) -> int | None:
+    """The mail's number; None for anything that this keyring did not make."""
+    read = _read(keyring, _BOUNCE, token)
+    return None if read is None else read[0]
+
+
+def tagged(address: str, token: str) -> str:
+    """`local+token@domain`: how a mail address carries a token (RFC 5233 subaddress)."""
+    local, _, domain = address.rpartition("@")
+    return f"{local}+{token}@{domain}"
+
+
+def tag_of(address: str) -> str | None:
+    """The token in a tagged address; None where there is none."""
+    local = address.rpartition("@")[0]
+    _, plus, tag = local.partition("+")
+    return tag if plus and tag else None
+
+
+def _token(keyring: Keyring, kind: bytes, number: int, rest: bytes) -> str:
+    named = _NUMBER.pack(kind, number) + rest
+    return base64.urlsafe_b64encode(named + keyring.lookup_hash(_LOOKUP, named)).rstrip(b"=").decode()
+
+
+def _read(keyring: Keyring, kind: bytes, token: str) -> tuple[int, bytes] | None:
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    named, mac = raw[:-_MAC_SIZE_BYTES], raw[-_MAC_SIZE_BYTES:]
+    if len(named) < _NUMBER.size or not hmac.compare_digest(mac, keyring.lookup_hash(_LOOKUP, named)):
+        return None
+    found, number = _NUMBER.unpack_from(named)
+    return (number, named[_NUMBER.size :]) if found == kind and named[_NUMBER.size :].isascii() else None
