@@ -21,10 +21,15 @@ TEXT_PATTERN: Final = rf"^([^\s{FORBIDDEN}]([^{FORBIDDEN}]*[^\s{FORBIDDEN}])?)?$
 IDENTIFIER_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 CARRIER_PATTERN: Final = r"^[a-z][a-z0-9-]{0,31}$"
 PHONE_PATTERN: Final = r"^(\+?[0-9 ().\-/]{5,32})?$"
+PURPOSE_PATTERN: Final = r"^[a-z][a-z0-9_]{0,31}$"
+ANY_PURPOSE_PATTERN: Final = r"^(\*|[a-z][a-z0-9_]{0,31})$"
+NOTICE_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
+LANGUAGE_PATTERN: Final = r"^[a-z]{2}$"
 EMAIL_PATTERN: Final = rf"^([^\s@{FORBIDDEN}]+@[^\s@{FORBIDDEN}]+)?$"
 
 DELIVERY: Final = "dpv:DeliveryOfGoods"
 ORDER_MANAGEMENT: Final = "dpv:CustomerOrderManagement"
+MARKETING: Final = "dpv:DirectMarketing"
 COMMUNICATION: Final = "dpv:CommunicationManagement"
 LEGAL_COMPLIANCE: Final = "dpv:LegalCompliance"
 RECORDS: Final = "dpv:RecordManagement"
@@ -97,3 +102,7 @@ def _described(description: str, extra: JsonDict) -> FieldInfo:
 BLANK_IS_NONE: Final = AfterValidator(blank_to_none)
 Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN, max_length=64)]
 Carrier = Annotated[str, StringConstraints(pattern=CARRIER_PATTERN, max_length=32)]
+PurposeName = Annotated[str, StringConstraints(pattern=PURPOSE_PATTERN, max_length=32)]
+AnyPurposeName = Annotated[str, StringConstraints(pattern=ANY_PURPOSE_PATTERN, max_length=32)]
+Notice = Annotated[str, StringConstraints(pattern=NOTICE_PATTERN, max_length=32)]
+Language = Annotated[str, StringConstraints(pattern=LANGUAGE_PATTERN, max_length=2)]

@@ -19,6 +19,19 @@ _PATTERNS: Final[Mapping[str, tuple[ContractCode, str]]] = {
         ContractCode.INVALID_FIELD,
         "must be 1 to 32 small letters, digits or hyphens and begin with a letter",
     ),
+    base.PURPOSE_PATTERN: (
+        ContractCode.INVALID_FIELD,
+        "must be 1 to 32 small letters, digits or _ and begin with a letter",
+    ),
+    base.ANY_PURPOSE_PATTERN: (
+        ContractCode.INVALID_FIELD,
+        "must be * or 1 to 32 small letters, digits or _ and begin with a letter",
+    ),
+    base.NOTICE_PATTERN: (
+        ContractCode.INVALID_FIELD,
+        "must be 1 to 32 letters, digits or . _ - and begin with a letter or a digit",
+    ),
+    base.LANGUAGE_PATTERN: (ContractCode.INVALID_FIELD, "must be a language of two small letters (ISO 639-1)"),
     base.PHONE_PATTERN: (
         ContractCode.INVALID_FIELD,
         "must be a phone number: 5 to 32 digits, spaces or ( ) . - / after an optional +",

@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from schemas import address, dead_letter, order, reasons
+from schemas import address, consent, dead_letter, order, reasons
 from schemas.envelope import CloudEvent
 from schemas.errors import ContractCode, ContractError, FieldError, FieldErrors
 
@@ -49,6 +49,10 @@ def _order(event_type: str, model: Model) -> EventSpec:
     return EventSpec(event_type, 1, model, "the customer reference", "orders", Direction.CONSUMED)
 
 
+def _consent(event_type: str, model: Model) -> EventSpec:
+    return EventSpec(event_type, 1, model, "the customer reference", "consents", Direction.CONSUMED)
+
+
 def _address(event_type: str, model: Model, tombstone: bool = False) -> EventSpec:
     topic = "carrier.{carrier}.addresses"
     return EventSpec(event_type, 1, model, "the shipment id", topic, Direction.EMITTED, tombstone)
@@ -60,6 +64,9 @@ _SPECS: Final = (
     _order("order.address_changed", order.OrderAddressChanged),
     _order("order.cancelled", order.OrderCancelled),
     _order("order.delivered", order.OrderDelivered),
+    _consent("consent.given", consent.ConsentGiven),
+    _consent("consent.confirmed", consent.ConsentConfirmed),
+    _consent("consent.withdrawn", consent.ConsentWithdrawn),
     _address("address.assigned", address.AddressAssigned),
     _address("address.corrected", address.AddressCorrected),
     _address("address.withdrawn", address.AddressWithdrawn, tombstone=True),

@@ -25,10 +25,12 @@ ORDERS = "orders"
 CARRIER_ADDRESSES = "carrier.<name>.addresses"
 DEAD_LETTERS = "shipping.dead-letters"
 RELAY_POSITIONS = "relay.positions"
-TEMPLATES = (ORDERS, CARRIER_ADDRESSES, DEAD_LETTERS, RELAY_POSITIONS)
+CONSENTS = "consents"
+NEWSLETTER_DEAD_LETTERS = "newsletter.dead-letters"
+TEMPLATES = (ORDERS, CARRIER_ADDRESSES, DEAD_LETTERS, RELAY_POSITIONS, CONSENTS, NEWSLETTER_DEAD_LETTERS)
 
 # Written inside Kafka transactions only: control records lie between the data.
-TRANSACTIONAL = frozenset({CARRIER_ADDRESSES, DEAD_LETTERS})
+TRANSACTIONAL = frozenset({CARRIER_ADDRESSES, DEAD_LETTERS, NEWSLETTER_DEAD_LETTERS})
 
 _CARRIER = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _CARRIER_ADDRESSES = re.compile(r"carrier\.[a-z][a-z0-9-]{0,31}\.addresses")
@@ -72,7 +74,8 @@ def catalogue(
     overrides = overrides or {}
     check_prefix(prefix)
     topics = [_orders(prefix), *(_carrier(prefix, carrier) for carrier in sorted(set(carriers)))]
-    topics += [_dead_letters(prefix), _relay_positions(prefix)]
+    topics += [_dead_letters(prefix, "shipping"), _relay_positions(prefix)]
+    topics += [_consents(prefix), _dead_letters(prefix, "newsletter")]
     known = set(TEMPLATES) | {topic.name.removeprefix(prefix) for topic in topics}
     if unknown := sorted(set(overrides) - known):
         raise ValueError(f"settings for unknown topic {unknown[0]!r}: known are {', '.join(sorted(known))}")
@@ -140,10 +143,11 @@ def _carrier(prefix: str, carrier: str) -> Topic:
     )
 
 
-def _dead_letters(prefix: str) -> Topic:
+def _dead_letters(prefix: str, worker: str) -> Topic:
+    template = f"{worker}.dead-letters"
     return Topic(
-        name=prefix + DEAD_LETTERS,
-        template=DEAD_LETTERS,
+        name=prefix + template,
+        template=template,
         # Not the source's key: a record may have been refused because it was keyed by an e-mail address.
         key="dead letter id",
         events=("dead_letter.parked",),
@@ -151,11 +155,11 @@ def _dead_letters(prefix: str) -> Topic:
         cleanup="delete",
         retention_ms=30 * DAY_MS,
         personal_data="none",
-        produce=("shipping",),
+        produce=(worker,),
         consume=("operators",),
         description="Where each parked event is and why; the event itself stays sealed in PostgreSQL.",
         configs=dict(_BROKER_CLOCK),
-        transactional=DEAD_LETTERS in TRANSACTIONAL,
+        transactional=template in TRANSACTIONAL,
     )
 
 
@@ -173,4 +177,21 @@ def _relay_positions(prefix: str) -> Topic:
         consume=("relay",),
         description="Holds no record: each relay shard commits its position as an offset of one partition.",
         configs=dict(_BROKER_CLOCK),
+    )
+
+
+def _consents(prefix: str) -> Topic:
+    return Topic(
+        name=prefix + CONSENTS,
+        template=CONSENTS,
+        key="customer reference",
+        events=("consent.given", "consent.confirmed", "consent.withdrawn"),
+        partitions=2,
+        cleanup="delete",
+        retention_ms=7 * DAY_MS,
+        personal_data="plaintext",
+        produce=("upstream",),
+        consume=("newsletter",),
+        description="Consent to mail, given and withdrawn, as the shop's systems publish it.",
+        configs=_BROKER_CLOCK | _SHORT_SEGMENTS | {"max.message.bytes": str(4 * 1024 * 1024)},
     )

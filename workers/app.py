@@ -16,10 +16,10 @@ from workers.web import health
 from workers.wiring import parts as wiring
 from workers.wiring.parts import Wire
 
-WORKERS = ("shipping", "relay", "mailer")
+WORKERS = ("shipping", "relay", "newsletter", "mailer")
 """Each is wired by the module of its name in `workers/wiring/`."""
 
-PROCESSES: Mapping[str, tuple[str, ...]] = {"shipping": ("shipping",), "relay": ("relay",)}
+PROCESSES: Mapping[str, tuple[str, ...]] = {"shipping": ("shipping",), "relay": ("relay", "newsletter")}
 """How `lethe up` spreads them over processes."""
 
 

@@ -25,10 +25,12 @@ class RefusalCode(StrEnum):
     ADDRESS_TOO_LONG = "address_too_long"
     BODY_TOO_LARGE = "body_too_large"
     CARD_DATA = "card_data"
+    CONSENT_STATE = "consent_state"
     CONTACT_MISSING = "contact_missing"
     CONTROL_CHARACTER = "control_character"
     DATABASE_REFUSED = "database_refused"
     DUPLICATE_KEY = "duplicate_key"
+    EMAIL_INVALID = "email_invalid"
     HEADER_INVALID = "header_invalid"
     HEADER_MISSING = "header_missing"
     INTERNAL_ERROR = "internal_error"
@@ -44,6 +46,7 @@ class RefusalCode(StrEnum):
     TOO_DEEP = "too_deep"
     TYPE_UNKNOWN = "type_unknown"
     UNKNOWN_CARRIER = "unknown_carrier"
+    UNKNOWN_PURPOSE = "unknown_purpose"
     VERSION_UNKNOWN = "version_unknown"
 
 

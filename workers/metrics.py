@@ -49,6 +49,10 @@ class Metrics:
             "topic",
             "partition",
         )
+        self.consents = self._gauge("lethe_consents", "Consent records, by DPV status", "purpose", "status")
+        self.suppressions = self._gauge(
+            "lethe_suppressions", "Addresses that must not be written to", "purpose", "reason"
+        )
         self.mails = self._counter("lethe_mails_total", "Attempts at mails, by what became of them", "state")
         self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
         self.dead_letters_expired = self._counter(

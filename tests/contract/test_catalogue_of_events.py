@@ -20,6 +20,7 @@ PURPOSES = {
     "dpv:DeliveryOfGoods",
     "dpv:CustomerOrderManagement",
     "dpv:CommunicationManagement",
+    "dpv:DirectMarketing",
     "dpv:LegalCompliance",
     "dpv:RecordManagement",
 }
@@ -28,6 +29,7 @@ CATEGORIES = {
     "pd:City",
     "pd:Country",
     "pd:EmailAddress",
+    "pd:IPAddress",
     "pd:Name",
     "pd:PhysicalAddress",
     "pd:TelephoneNumber",

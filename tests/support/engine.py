@@ -42,17 +42,23 @@ class Engine:
     """One worker's engine. Its log grows as events are appended; `apply` reads on from where it stands."""
 
     def __init__(
-        self, pool: asyncpg.Pool, ring: Keyring, settings: Settings, unit: Callable[[], UnitOfWork] | None = None
+        self,
+        pool: asyncpg.Pool,
+        ring: Keyring,
+        settings: Settings,
+        unit: Callable[[], UnitOfWork] | None = None,
+        worker: str = "shipping",
+        topic: str = "orders",
     ) -> None:
         self.pool = pool
         self.ring = ring
         self.settings = settings
-        self.group = settings.group("shipping")
-        self.topic = settings.topic("orders")
+        self.group = settings.group(worker)
+        self.topic = settings.topic(topic)
         self.vault = SubjectVault(ring)
         self.metrics = Metrics(CollectorRegistry())
-        self.admission = Admission(self.group, "orders", ring, settings)
-        self.lot = ParkingLot(self.group, settings.topic("shipping.dead-letters"), ring)
+        self.admission = Admission(self.group, topic, ring, settings)
+        self.lot = ParkingLot(self.group, settings.topic(f"{worker}.dead-letters"), ring)
         self.offsets: dict[int, int] = defaultdict(int)
         self.transaction = self.new_transaction(unit)
 

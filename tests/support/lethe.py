@@ -72,7 +72,14 @@ def prepare(
     small: dict[str, object] = {"orders_partitions": 2, "carrier_partitions": 1, "log_format": "json"}
     named = {"prefix": prefix, "kafka_bootstrap": stack.bootstrap, "database_dsn": database}
     settings = Settings.model_validate(
-        {**small, **named, "keyring_dir": tmp_path / "keyring", "carriers_dir": ROOT / "deploy/carriers", **chosen}
+        {
+            **small,
+            **named,
+            "keyring_dir": tmp_path / "keyring",
+            "carriers_dir": ROOT / "deploy/carriers",
+            "purposes_file": ROOT / "deploy/purposes.yaml",
+            **chosen,
+        }
     )
     create_topics(settings, topics)
     in_a_loop(migrate.prepare(settings, lambda line: None))
@@ -85,6 +92,7 @@ def create_topics(settings: Settings, topics: Mapping[str, TopicOverride] | None
         catalogue.ORDERS: TopicOverride(partitions=settings.orders_partitions),
         catalogue.CARRIER_ADDRESSES: TopicOverride(partitions=settings.carrier_partitions),
         catalogue.RELAY_POSITIONS: TopicOverride(partitions=settings.relay_shards),
+        catalogue.CONSENTS: TopicOverride(partitions=settings.consents_partitions),
         **(topics or {}),
     }
     wanted = catalogue.catalogue(settings.prefix, carrier_names(settings), overrides)

@@ -15,7 +15,7 @@ _POLL_S = 0.1
 def worker(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]…", help="shipping, relay; all of them when none is named."),
+        typer.Argument(metavar="[NAME]…", help="shipping, relay, newsletter, mailer; all of them when none is named."),
     ] = None,
     web_port: Annotated[
         int | None,
@@ -73,5 +73,5 @@ async def _look(settings: "Settings", with_kafka: bool) -> None:
     except asyncpg.InvalidCatalogNameError:
         raise LetheError(f"the database {connections.place(settings)} does not exist: run `lethe migrate`") from None
     if with_kafka:
-        await upstream.require_topic(settings, settings.topic("orders"))
-        await upstream.require_topic(settings, settings.topic("relay.positions"))
+        for topic in ("orders", "relay.positions", "consents"):
+            await upstream.require_topic(settings, settings.topic(topic))

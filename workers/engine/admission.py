@@ -75,7 +75,7 @@ class Admission:
 
     def _data(self, event: envelope.CloudEvent, value: bytes | None) -> BaseModel:
         if value is None or event.data is None:
-            raise Refused(RefusalCode.INVALID_JSON, "the record has no body; an order event needs one")
+            raise Refused(RefusalCode.INVALID_JSON, "the record has no body; an event needs one")
         screening.screen(value, max_body_bytes=self._settings.body_max_bytes)
         if event.data is not value:  # the structured mode's data may have been base64
             screening.screen(event.data, max_body_bytes=self._settings.body_max_bytes)
@@ -93,7 +93,7 @@ class Admission:
             raise Refused(
                 RefusalCode.KEY_INVALID,
                 "the record's key is not the customer_ref in its body; "
-                "key order events by customer_ref, so that one customer's events keep their order",
+                "key events by customer_ref, so that one customer's events keep their order",
                 "key",
             )
         if not -self._max_future <= now - event.time <= self._max_age:

@@ -32,6 +32,7 @@ class Housekeeper(mode.Service):
         self._metrics = metrics
         self._clock = clock
         self._exit = exit_
+        self._counted: set[str] = set()
 
     async def tidy(self) -> None:
         """Forget the dedupe keys that no replay can need any more; let dead letters go that nobody looked after in
@@ -39,10 +40,16 @@ class Housekeeper(mode.Service):
         now = self._clock()
         await self._pool.execute(_EVENTS["forget_before"], now - timedelta(days=self._settings.dedupe_retention_days))
         await self._expire_letters(now)
-        self._metrics.dead_letters.clear()
-        for row in await self._pool.fetch(_LETTERS["count_by_code"]):
-            if row["state"] == "parked" and row["consumer_group"] == self._group:
-                self._metrics.dead_letters.labels(self._group, row["code"]).set(row["letters"])
+        parked = {
+            row["code"]: row["letters"]
+            for row in await self._pool.fetch(_LETTERS["count_by_code"])
+            if row["state"] == "parked" and row["consumer_group"] == self._group
+        }
+        for code in self._counted - parked.keys():  # not `clear`: other groups of this process are counted there too
+            self._metrics.dead_letters.remove(self._group, code)
+        for code, letters in parked.items():
+            self._metrics.dead_letters.labels(self._group, code).set(letters)
+        self._counted = set(parked)
 
     async def _expire_letters(self, now: datetime) -> None:
         oldest = now - timedelta(seconds=self._settings.dead_letter_max_age_s)

@@ -29,6 +29,8 @@ def test_holds_every_topic_of_the_pipeline() -> None:
         "carrier.ups.addresses",
         "shipping.dead-letters",
         "relay.positions",
+        "consents",
+        "newsletter.dead-letters",
     ]
 
 
@@ -75,8 +77,9 @@ def test_every_topic_says_what_it_is_for(topic: Topic) -> None:
 def test_each_event_of_the_contract_has_its_topic_and_no_topic_names_another() -> None:
     by_contract: dict[str, set[str]] = {}
     for spec in registry.EVENTS.values():
-        template = spec.topic.replace("{carrier}", "<name>").replace("{worker}", "shipping")
-        by_contract.setdefault(template, set()).add(spec.type)
+        template = spec.topic.replace("{carrier}", "<name>")
+        for worker in ("shipping", "newsletter"):
+            by_contract.setdefault(template.replace("{worker}", worker), set()).add(spec.type)
     by_catalogue = {topic.template: set(topic.events) for topic in declared().values() if topic.events}
     assert by_catalogue == by_contract
 

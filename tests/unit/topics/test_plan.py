@@ -130,7 +130,7 @@ def test_what_adds_comes_before_what_removes_and_notices_come_last() -> None:
         as_declared(TOPICS[3], partitions=1),
         Actual("carrier.gls.addresses", 1, {}),
     ]
-    changes = plan.plan(TOPICS, present, delete={"carrier.gls.addresses"})
+    changes = plan.plan(TOPICS[:4], present, delete={"carrier.gls.addresses"})
     assert [change.kind for change in changes] == [
         "create",
         "set_config",

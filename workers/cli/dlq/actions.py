@@ -37,9 +37,10 @@ async def replay(
     for letter in outcomes:
         _report(letter)
     typer.echo(f"{applied} of {len(letters)} were applied")
-    if any(letter.state == "replaying" for letter in outcomes):
+    for group in sorted({letter.consumer_group for letter in outcomes if letter.state == "replaying"}):
+        worker = group.rpartition(".")[2]
         typer.echo(
-            "Those that wait are applied as soon as a shipping worker runs; none seems to: `lethe worker shipping`",
+            f"Those that wait are applied as soon as a {worker} worker runs; none seems to: `lethe worker {worker}`",
             err=True,
         )
     return applied == len(letters)

@@ -87,7 +87,7 @@ def replay_command(
 ) -> None:
     """Have refused events applied again, once each, after their cause was mended; says what became of each.
 
-    The shipping worker applies them. Exits with 1 unless all were applied.
+    The worker that refused them applies them. Exits with 1 unless all were applied.
 
     Example: lethe dlq replay --all --code unknown_carrier
     """
