@@ -119,6 +119,10 @@ def test_bad_ones_cover_the_codes_and_share_no_order() -> None:
         RefusalCode.ORDER_CONFLICT,
         RefusalCode.ORDER_STATE,
         RefusalCode.SUBJECT_FENCED,
+        # of consents, not of orders
+        RefusalCode.CONSENT_STATE,
+        RefusalCode.EMAIL_INVALID,
+        RefusalCode.UNKNOWN_PURPOSE,
     }
     ids = [dict(event.headers).get("ce_id") for event in bad]
     assert len({each for each in ids if each}) == len(bad) - 1  # one has no id
