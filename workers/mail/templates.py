@@ -51,9 +51,15 @@ def page(subject: str, body: str, action: str, url: str, language: str) -> Conte
     paragraphs = [" ".join(paragraph.split()) for paragraph in body.split("\n\n") if paragraph.strip()]
     text = "\n\n".join(_wrapped(paragraph) for paragraph in [*paragraphs, *([f"{action}:"] if action else [])])
     text += f"\n\n{url}\n" if action else "\n"
-    layout = _environment(language, escaped=True).get_template("layout.html")
-    html = layout.render(subject=subject, paragraphs=paragraphs, action=action, url=url, language=language)
+    html = layout("layout.html", language).render(
+        subject=subject, paragraphs=paragraphs, action=action, url=url, language=language
+    )
     return Content(subject, text, html)
+
+
+def layout(name: str, language: str) -> jinja2.Template:
+    """An HTML page, escaping what is put into it."""
+    return _environment(supported(language), escaped=True).get_template(name)
 
 
 def _text(template: jinja2.Template, block: str, context: jinja2.runtime.Context) -> str:

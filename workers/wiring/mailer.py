@@ -5,11 +5,10 @@ import secrets
 
 from workers import clock
 from workers.engine import host
-from workers.errors import UsageError
+from workers.issues.starter import IssueStarter
 from workers.mail import dkim
 from workers.mail.composer import Composer
 from workers.mail.ledger import Ledger
-from workers.mail.mime import Content
 from workers.mail.sender import CLAIM_S, Sender
 from workers.mail.sink import Sink
 from workers.mail.smtp import Connections
@@ -21,14 +20,12 @@ def wire(app: host.Host, parts: Parts) -> Wired:
     settings = parts.settings
     signer = dkim.load(settings.dkim_dir, settings.dkim_domain, settings.dkim_selector)
     ledger = Ledger(parts.pool, f"{os.getpid()}.{secrets.token_hex(4)}", CLAIM_S)
+    starter = IssueStarter(parts.pool, clock.system_clock, parts.exit)
+    composer = Composer(settings, parts.keyring, signer, starter.content)
     sender = Sender(
-        parts.pool, ledger, Composer(settings, parts.keyring, signer, _no_issue), Connections(settings), parts.vault,
-        tuple, settings, parts.metrics, clock.system_clock, parts.exit,
+        parts.pool, ledger, composer, Connections(settings), parts.vault, starter.sending, settings,
+        parts.metrics, clock.system_clock, parts.exit,
     )  # fmt: skip
     if settings.sink_dir is None:
-        return Wired([sender])
-    return Wired([Sink(settings.sink_dir, settings.smtp_host, settings.smtp_port), sender])
-
-
-def _no_issue(issue_id: int, language: str) -> Content:
-    raise UsageError(f"issue {issue_id} has no content in {language}")
+        return Wired([starter, sender])
+    return Wired([Sink(settings.sink_dir, settings.smtp_host, settings.smtp_port), starter, sender])

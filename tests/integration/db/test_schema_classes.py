@@ -37,6 +37,9 @@ CLASSES = {
     },
     "events_seen": {"none": "seen_at", "pseudonym": "event_key"},
     "floods": {"none": "kind window_start count", "pseudonym": "flood_hash"},
+    "issues": {
+        "none": "issue_id name purpose state content send_at reached_contact_id prepared created_at changed_at",
+    },
     "keyring_checks": {"none": "purpose check_value"},
     "mails": {
         "none": "issue_id template language class purpose state attempts next_attempt_at claimed_by claimed_until "

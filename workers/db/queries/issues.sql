@@ -1,0 +1,83 @@
+-- name: schedule
+insert into issues (name, purpose, state, content, send_at, created_at, changed_at)
+values ($1, $2, 'scheduled', $3::text::jsonb, $4, $5, $5)
+on conflict (name) do nothing
+returning issue_id
+
+-- name: reschedule
+-- What has not begun may still change.
+update issues set purpose = $2, content = $3::text::jsonb, send_at = $4, changed_at = $5
+where name = $1 and state = 'scheduled'
+returning issue_id
+
+-- name: start_due
+update issues set state = 'sending', changed_at = $1 where state = 'scheduled' and send_at <= $1
+returning issue_id
+
+-- name: sending
+select issue_id, purpose, prepared from issues where state = 'sending' order by send_at, issue_id
+
+-- name: content
+select content::text from issues where issue_id = $1
+
+-- name: lock
+select purpose, reached_contact_id from issues where issue_id = $1 and state = 'sending' and not prepared for update
+
+-- name: prepare
+-- The next slice of recipients: who may be written to now. Whether they still may is asked again when each is sent.
+with slice as (
+    select contact_id, subject_id, language, consents.status, consents.expires_at, undeliverable_since
+    from contacts join consents using (contact_id)
+    where contact_id > $2 and consents.purpose = $3
+    order by contact_id limit $4
+),
+added as (
+    insert into mails (
+        issue_id, contact_id, subject_id, template, language, class, purpose, next_attempt_at, created_at, changed_at
+    )
+    select $1, contact_id, subject_id, 'issue', language, 'marketing', $3, $5, $5, $5 from slice
+    where status in ('ConsentGiven', 'RenewedConsentGiven') and (expires_at is null or expires_at > $5)
+        and undeliverable_since is null
+    order by contact_id
+    on conflict (issue_id, contact_id) do nothing
+)
+select max(contact_id) from slice
+
+-- name: reached
+update issues set reached_contact_id = coalesce($2, reached_contact_id), prepared = $2 is null, changed_at = $3
+where issue_id = $1
+
+-- name: finish_sent
+-- Nothing is left to do; what is unknown stays so.
+update issues set state = 'sent', changed_at = $1
+where state = 'sending' and prepared and not exists (
+    select from mails where mails.issue_id = issues.issue_id
+        and (mails.state in ('intent', 'claimed') or (mails.state = 'unknown' and mails.claimed_until > $1))
+)
+returning issue_id
+
+-- name: drop_cancelled
+-- In slices: an issue may have a million of them.
+update mails set state = 'cancelled', reason = 'issue_cancelled', changed_at = $1
+where mail_id in (
+    select mail_id from mails join issues using (issue_id)
+    where issues.state = 'cancelled' and mails.state = 'intent' limit $2
+)
+
+-- name: change_state
+update issues set state = $2, changed_at = $4 where name = $1 and state = any($3::text[])
+returning issue_id
+
+-- name: find
+select issue_id, name, purpose, state, send_at, prepared, created_at, changed_at from issues where name = $1
+
+-- name: list
+select issue_id, name, purpose, state, send_at, prepared, created_at, changed_at from issues
+order by send_at desc, issue_id desc limit $1
+
+-- name: progress
+select state, count(*) as mails from mails where issue_id = $1 group by state
+
+-- name: unknown
+-- Who may have got it and may not: never sent again, for a person to look at.
+select mail_id, contact_id, changed_at from mails where issue_id = $1 and state = 'unknown' order by mail_id limit $2

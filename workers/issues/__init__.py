@@ -1,0 +1,1 @@
+"""Issues: from a Markdown file to a mail for everybody who agreed."""
