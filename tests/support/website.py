@@ -1,4 +1,4 @@
-"""The pages for people as a visitor meets them: a real worker `web`, a real PostgreSQL, HTTP, the mails in the ledger."""
+"""The pages for people as a visitor meets them: a real worker `web`, a real PostgreSQL, the mails in the ledger."""
 
 import http.client
 import itertools

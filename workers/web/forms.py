@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from workers.domain.email_address import normalise
 from workers.errors import Refused
@@ -36,7 +37,7 @@ async def read(request: web.Request) -> Form:
                 return await _multipart(request)
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
-    except (ValueError, LookupError, AssertionError, web.RequestPayloadError):
+    except (ValueError, LookupError, AssertionError, HttpProcessingError, web.RequestPayloadError):
         raise web.HTTPBadRequest from None
     raise web.HTTPUnsupportedMediaType
 

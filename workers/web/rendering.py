@@ -18,6 +18,7 @@ from workers.web.forms import HONEYPOT
 
 PACKAGE = "workers.web"
 NAMES = {"en": "English", "fr": "Français"}
+_LOCALES = {"en": "en_GB", "fr": "fr_FR"}
 
 
 class Renderer:
@@ -63,7 +64,7 @@ def environment(spoken: str) -> jinja2.Environment:
     )
     made.install_gettext_translations(catalogue(spoken, PACKAGE), newstyle=True)  # type: ignore[attr-defined]  # by the extension
     made.filters["day"] = lambda value: Markup('<time datetime="{}">{}</time>').format(
-        value.isoformat()[:10], format_date(value, "long", locale=spoken)
+        value.isoformat()[:10], format_date(value, "long", locale=_LOCALES[spoken])
     )
     return made
 

@@ -22,7 +22,12 @@ _PAGES = (
     "/u/x",
     "/confirm/x",
     "/preferences/x",
-    "/no",
+    "/nothing",
+)
+_NOISE = (
+    b"\x16\x03\x01\x02\x00\x01\x00",
+    b"GET / HTTP/1.1\r\nX-Secret-Person: \x00\r\n\r\n",
+    b"GET " + b"a" * 20000,
 )
 
 
@@ -156,11 +161,7 @@ def test_a_wrong_method_is_told_the_right_one(site: Website) -> None:
 
 
 def test_what_is_not_http_is_answered_and_not_logged(site: Website) -> None:
-    for noise in (
-        b"\x16\x03\x01\x02\x00\x01\x00",
-        b"GET / HTTP/1.1\r\nX-Secret-Person: \x00\r\n\r\n",
-        b"GET " + b"a" * 20000,
-    ):
+    for noise in _NOISE:
         with socket.create_connection(("127.0.0.1", site.settings.public_port), timeout=10) as connection:
             connection.sendall(noise)
             connection.shutdown(socket.SHUT_WR)
