@@ -11,7 +11,8 @@ from typer.testing import CliRunner, Result
 
 from tests.support import lethe
 from tests.support.endpoints import Endpoints
-from workers.cli import app, environment
+from workers.cli import app
+from workers.cli.local import environment
 from workers.settings import Settings
 
 NOW = datetime.now(UTC)
