@@ -13,7 +13,7 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from workers import carriers
-from workers.cli import sample_orders
+from workers.cli.samples import orders as sample_orders
 
 _LEAD_S = 0.3
 _SLEEP_FROM_S = 0.0003

@@ -9,8 +9,8 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from bench.site import QUIET, BenchError, Site
 from topics import catalogue
-from workers.cli import sample_orders
-from workers.cli.sample_events import SampleEvent
+from workers.cli.samples import orders as sample_orders
+from workers.cli.samples.events import SampleEvent
 
 SMALLEST = 100
 """Orders; fewer would hold no duplicate."""

@@ -121,6 +121,8 @@ def attribute(name: str, raw: bytes) -> str:
         raise EnvelopeError(ContractCode.INVALID_UNICODE, "is not valid UTF-8", name) from None
     except AttributeError:  # Kafka allows a header without a value, clients hand it over as None
         raise header_invalid(name, "is empty") from None
+    if 0 < len(value) <= MAX_ATTRIBUTE_CHARS and value.isprintable():
+        return value
     return checked(name, value)
 
 

@@ -56,6 +56,10 @@ class Metrics:
         self.page_answers = self._counter("lethe_page_answers_total", "Answers to people", "page", "status")
         self.mails = self._counter("lethe_mails_total", "Attempts at mails, by what became of them", "state")
         self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
+        self.dead_letters_expired = self._counter(
+            "lethe_dead_letters_expired_total", "Parked events let go because nobody looked after them in time",
+            "group", "code",
+        )  # fmt: skip
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

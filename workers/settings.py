@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     parking_max_consecutive: int = Field(500, ge=1, description="Refusals in a row before the worker stops")
     parking_max_ratio: float = Field(0.5, gt=0, le=1, description="Share of refusals in a window before it stops")
     parking_window: int = Field(2000, ge=100, description="Events that the ratio looks back over")
+    dead_letter_max_age_s: int = Field(
+        30 * 86400, ge=3600, description="How long a parked event waits for a person before its sealed copy is deleted"
+    )
     session_timeout_s: float = Field(10, ge=1)
     rebalance_timeout_s: float = Field(60, ge=5)
     transaction_timeout_s: float = Field(30, ge=1)

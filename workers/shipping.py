@@ -8,6 +8,7 @@ keeps     one sealed row per shipment, and a row in the disclosure ledger for al
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import cast
 
 import orjson
@@ -54,9 +55,10 @@ class ShippingUnit:
 
     async def load(self, connection: Connection, events: Sequence[tuple[Event, Subject]]) -> None:
         """Read the shipments that these events are about, locked until the commit."""
-        subjects = {subject.subject_id: subject for _, subject in events}
         wanted = {_order(event).order_id for event, _ in events}
-        for row in await connection.fetch(_QUERIES["load"], literals.array(wanted)):
+        rows = await connection.fetch(_QUERIES["load"], literals.array(wanted))
+        subjects = {subject.subject_id: subject for _, subject in events} if rows else {}
+        for row in rows:
             shipment_id: str = row["shipment_id"]
             self._sealed[shipment_id] = row["recipient"]
             self._shipments[shipment_id] = Shipment(
@@ -142,11 +144,14 @@ def _body(notice: Notice) -> bytes:
 
 
 def _disclosure(subject_id: int, notice: Notice) -> tuple[object, ...]:
-    fields = projection.fields_of(notice.address) if notice.address is not None else ()
-    basis = _CONTRACT if _CONTACT_FIELDS.isdisjoint(fields) else _CONTRACT_AND_CONSENT
-    return (
-        subject_id, notice.shipment_id, notice.revision, notice.carrier, notice.action, " ".join(fields), basis,
-    )  # fmt: skip
+    fields, basis = _said(projection.fields_of(notice.address) if notice.address is not None else ())
+    return (subject_id, notice.shipment_id, notice.revision, notice.carrier, notice.action, fields, basis)
+
+
+@cache
+def _said(fields: tuple[str, ...]) -> tuple[str, str]:
+    """How the ledger words what was disclosed: the fields' names, and the legal basis. Few combinations occur."""
+    return " ".join(fields), _CONTRACT if _CONTACT_FIELDS.isdisjoint(fields) else _CONTRACT_AND_CONSENT
 
 
 def _place(subject_id: int, shipment_id: str) -> bytes:

@@ -20,6 +20,7 @@ from deploy.local.failure import StackError
 LOCK = Path(__file__).with_name("jars.lock")
 REPOSITORY_VARIABLE = "LETHE_MAVEN_REPOSITORY"
 _ATTEMPTS = 4
+_FIRST_PAUSE_S = 0.5
 _PARALLEL = 4
 _TIMEOUT_S = 20
 
@@ -158,7 +159,7 @@ def _download(jar: Jar, workplace: Path) -> Path:
             artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
             return Path(artifact.resolve())
         except (requests.RequestException, OSError, RuntimeError):  # RuntimeError: no repository answered 200
-            time.sleep(0.5 * 2**attempt)
+            time.sleep(_FIRST_PAUSE_S * 2**attempt)
     raise StackError(
         f"{jar.filename} could not be downloaded: check the network or the proxy, or set "
         f"{REPOSITORY_VARIABLE} to a Maven repository that you can reach"

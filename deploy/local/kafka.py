@@ -15,7 +15,7 @@ from deploy.local import jars, logs, ports
 from deploy.local.failure import NotStarted, StackError
 from deploy.local.process import Program
 
-_START_TIMEOUT_S = 60
+_START_TIMEOUT_S = 120
 _STOP_TIMEOUT_S = 30
 _JVM = (
     "-Xms256m",
@@ -54,7 +54,10 @@ _SETTINGS: Mapping[str, object] = {
     "group.min.session.timeout.ms": 1000,
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
     "broker.session.timeout.ms": 3000,
-    "broker.heartbeat.interval.ms": 500,
+    # Also how long a broker waits for its controller's answer: shorter, and a busy machine never registers it.
+    "broker.heartbeat.interval.ms": 1000,
+    # Who starts it decides how long is too long: by itself it would end without a word on standard error.
+    "initial.broker.registration.timeout.ms": 10 * 60 * 1000,
     # Deleted and compacted records leave the disk in seconds once a segment is closed.
     "log.initial.task.delay.ms": 1000,
     "log.retention.check.interval.ms": 5000,

@@ -18,7 +18,7 @@ from deploy.local.failure import NotStarted, StackError
 from deploy.local.process import Account, Program
 
 SUPERUSER = "postgres"
-_START_TIMEOUT_S = 60
+_START_TIMEOUT_S = 120
 _STOP_TIMEOUT_S = 30
 _SOCKET_PATH_MAX_BYTES = 103  # macOS; Linux allows four more
 # fsync and synchronous_commit stay on: what is committed is on disk.

@@ -9,7 +9,7 @@ from tests.support import lethe, verdict
 from tests.support.endpoints import Endpoints
 from tests.support.traffic import traffic
 from workers import carriers as carrier_files
-from workers.cli.sample_events import SampleEvent
+from workers.cli.samples.events import SampleEvent
 from workers.settings import Settings
 
 QUICK = {
@@ -45,7 +45,7 @@ class Upstream:
         self._published += portion
         return lethe.publish(self._settings, portion)
 
-    def verdict(self, timeout_s: float = 90.0) -> None:
+    def verdict(self, timeout_s: float = 240.0) -> None:
         """Wait until all was applied and published, then judge what carriers and operators can read."""
         lethe.wait_drained(self._settings, timeout_s)
         expected = verdict.expect(self._published, carrier_files.load(self._settings.carriers_dir))

@@ -56,8 +56,8 @@ def test_a_replay_is_applied_once_when_a_worker_is_killed_at(
     with worker_process(settings, ("shipping", "relay"), crash_at=f"{label}:2", ready=False) as doomed:
         assert doomed.wait() == -signal.SIGKILL, doomed.log[-2000:]
     with worker_process(settings, ("shipping", "relay")):
-        wait_until(lambda: _count(settings, "replayed") == count, 30, "all letters replayed")
-        wait_until(lambda: len(lethe.read_carriers(settings, ["gls"])) >= count, 30, "all notices published")
+        wait_until(lambda: _count(settings, "replayed") == count, 120, "all letters replayed")
+        wait_until(lambda: len(lethe.read_carriers(settings, ["gls"])) >= count, 120, "all notices published")
         notices = lethe.read_carriers(settings, ["gls"])
     assert len(notices) == len({notice.shipment_id for notice in notices}) == count
 

@@ -9,7 +9,7 @@ from tests.support import lethe, verdict
 from tests.support.endpoints import Endpoints
 from tests.support.worker_process import worker_process
 from workers import carriers as carrier_files
-from workers.cli import sample_orders
+from workers.cli.samples import orders as sample_orders
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 

@@ -14,7 +14,7 @@ import pytest
 from deploy.local.stack import Stack
 from tests.support import lethe
 from tests.support.worker_process import worker_process
-from workers.cli.sample_events import SampleEvent
+from workers.cli.samples.events import SampleEvent
 from workers.settings import Settings
 
 _ORDERS = 60

@@ -23,7 +23,7 @@ from workers.cli import migrate
 from workers.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 120.0
 _T = TypeVar("_T")
 
 
@@ -196,7 +196,7 @@ def committed(settings: Settings, topic: str = "orders", worker: str = "shipping
         consumer.close()
 
 
-def wait_drained(settings: Settings, timeout_s: float = 60.0) -> None:
+def wait_drained(settings: Settings, timeout_s: float = 240.0) -> None:
     """Return once all of the orders topic was applied and published. Raises AssertionError."""
     wanted = ends(settings)
     wait_until(

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from workers import carriers as carrier_files
-from workers.cli import sample_orders
-from workers.cli.sample_events import SampleEvent
+from workers.cli.samples import orders as sample_orders
+from workers.cli.samples.events import SampleEvent
 from workers.settings import Settings
 
 DUPLICATES = 0.05

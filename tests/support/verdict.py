@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from schemas import envelope, registry
-from workers.cli.sample_events import SampleEvent
+from workers.cli.samples.events import SampleEvent
 from workers.domain import shipping
 from workers.domain.carriers import Carrier
 from workers.errors import Refused

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +12,11 @@ from pathlib import Path
 from deploy.local import ports
 from tests.support.lethe import ROOT
 from tests.support.waiting import wait_until
-from workers.cli import environment
+from workers.cli.local import environment, pages
 from workers.settings import Settings
 
-_START_TIMEOUT_S = 40.0
-_STOP_TIMEOUT_S = 40.0
+_START_TIMEOUT_S = 120.0
+_STOP_TIMEOUT_S = 120.0
 
 
 class WorkerProcess:
@@ -53,8 +52,7 @@ class WorkerProcess:
     def get(self, page: str) -> tuple[int, str]:
         """Status and body of one of its pages; status 0 when it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}{page}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
+            return pages.get(f"http://127.0.0.1:{self.web_port}{page}", timeout_s=5)
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read().decode()

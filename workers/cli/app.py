@@ -24,21 +24,23 @@ class Entry(NamedTuple):
 
 
 COMMANDS: Final = {
-    "up": Entry("workers.cli.up", "up", "Start Kafka, PostgreSQL and the workers on this machine until Ctrl-C."),
-    "demo": Entry("workers.cli.demo", "demo", "Run the whole pipeline once on sample orders and show what happened."),
+    "up": Entry("workers.cli.local.up", "up", "Start Kafka, PostgreSQL and the workers on this machine until Ctrl-C."),
+    "demo": Entry(
+        "workers.cli.demo.command", "demo", "Run the whole pipeline once on sample orders and show what happened."
+    ),
     "worker": Entry("workers.cli.worker", "worker", "Run workers in this process until it is told to end."),
     "migrate": Entry("workers.cli.migrate", "migrate", "Prepare the database and the keyring for this version."),
     "topics": Entry("workers.cli.topics", "app", "Kafka topics: what is declared, what differs, making it so."),
-    "publish": Entry("workers.cli.publish", "publish", "Publish a file of events as an upstream would."),
+    "publish": Entry("workers.cli.events.publish", "publish", "Publish a file of events as an upstream would."),
     "validate": Entry(
-        "workers.cli.validate", "validate", "Check a file of events and say what is wrong, line by line."
+        "workers.cli.events.validate", "validate", "Check a file of events and say what is wrong, line by line."
     ),
     "lag": Entry("workers.cli.lag", "lag", "Show how far each consumer group is behind."),
-    "dlq": Entry("workers.cli.dlq", "app", "Dead letters: list, look at, replay and drop refused events."),
+    "dlq": Entry("workers.cli.dlq.commands", "app", "Dead letters: list, look at, replay and drop refused events."),
     "subscribers": Entry(
-        "workers.cli.subscribers", "app", "Who agreed to mail: list, look up, import, suppress, export."
+        "workers.cli.subscribers.commands", "app", "Who agreed to mail: list, look up, import, suppress, export."
     ),
-    "doctor": Entry("workers.cli.doctor", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."),
+    "doctor": Entry("workers.cli.doctor.command", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."),
 }
 
 

@@ -62,7 +62,8 @@ async def _look(settings: "Settings", with_kafka: bool) -> None:
     """Raises LetheError for what is missing. Without being told to wait, Kafka is left to the worker, which retries."""
     import asyncpg
 
-    from workers.cli import connections, upstream
+    from workers.cli import connections
+    from workers.cli.events import upstream
     from workers.db import migrate
     from workers.errors import LetheError
 

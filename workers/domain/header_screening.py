@@ -35,7 +35,7 @@ def screen_headers(headers: Headers) -> None:
     if len(headers) > MAX_HEADERS:
         raise errors.Refused(_Code.HEADER_INVALID, f"the record has more than {MAX_HEADERS} headers")
     names = ";".join([name for name, _ in headers]).encode("utf-8", "replace")
-    joined = b";".join((names, *(value for _, value in headers if value)))
+    joined = b";".join([names, *[value or b"" for _, value in headers]])
     if len(joined) > MAX_HEADERS_BYTES:
         reason = f"the headers are larger than {MAX_HEADERS_BYTES // 1024} KiB"
         raise errors.Refused(_Code.HEADER_INVALID, reason)

@@ -1,5 +1,6 @@
 """Fits street lines into the lines a carrier has, without losing, cutting or inventing a word."""
 
+import operator
 from collections.abc import Callable, Sequence
 
 Measure = Callable[[str], int]
@@ -12,12 +13,8 @@ def fit(lines: list[str], limits: Sequence[int], measure: Measure) -> list[str] 
     that takes too many lines are lines joined, and never where two numbers would meet: "Main St 5" and "3rd
     floor" do not become "Main St 5 3rd floor".
     """
-    if len(lines) <= len(limits):
-        for line, limit in zip(lines, limits, strict=False):
-            if measure(line) > limit:
-                break
-        else:
-            return lines
+    if len(lines) <= len(limits) and all(map(operator.le, map(measure, lines), limits)):
+        return lines
     return _wrap(lines, limits, measure, join=False) or _wrap(lines, limits, measure, join=True)
 
 

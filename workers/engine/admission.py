@@ -1,6 +1,6 @@
 """Admission: from a raw record to a checked event, or to the reason why it is parked. Touches no database."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from pydantic import BaseModel
@@ -43,6 +43,8 @@ class Admission:
         self._topic = topic
         self._keyring = keyring
         self._settings = settings
+        self._max_future = timedelta(seconds=settings.event_max_future_s)
+        self._max_age = timedelta(seconds=settings.event_max_age_s)
 
     def admit(self, record: Record, now: datetime) -> Event | Rejected:
         """The event, or why the record is refused."""
@@ -94,8 +96,8 @@ class Admission:
                 "key events by customer_ref, so that one customer's events keep their order",
                 "key",
             )
-        settings = self._settings
-        if not 0 <= (now - event.time).total_seconds() <= settings.event_max_age_s:
+        if not -self._max_future <= now - event.time <= self._max_age:
+            settings = self._settings
             screening.check_time(event.time, now, settings.event_max_future_s, settings.event_max_age_s)
 
     def _event_key(self, event: envelope.CloudEvent) -> bytes:

@@ -28,6 +28,7 @@ from workers.vault.subjects import Subject, SubjectVault
 _POSITIONS = sql.queries("positions")
 _EVENTS = sql.queries("events")
 _LOG = logger(__name__)
+_NO_PARTITION = TopicPartition("", -1)
 
 
 class Slice(NamedTuple):
@@ -190,7 +191,7 @@ class BatchTransaction:
         """Dedupe, decide and store the state in the caller's transaction; what is emitted or refused is returned."""
         events = [event for event in admitted if isinstance(event, Event)]
         seen = await self._claim(connection, events)
-        first_seen = [event for event in events if event.event_key not in seen]
+        first_seen = [event for event in events if event.event_key not in seen] if seen else events
         subjects = await self._vault.hold(connection, [event.reference_hash for event in first_seen])
         unit = self._unit_of_work()
         await unit.load(connection, [(event, subjects[event.reference_hash]) for event in first_seen])
@@ -276,7 +277,7 @@ def _handle_all(
 ) -> Outcome:
     """Handle each event in log order, once; collect what is emitted and what is refused."""
     outcome = Outcome({}, [], [], [], 0)
-    duplicates = 0
+    duplicates, partition = 0, _NO_PARTITION
     for one in admitted:
         if isinstance(one, Rejected):
             outcome.rejected.append(one)
@@ -296,7 +297,9 @@ def _handle_all(
             continue
         outcome.verdicts.append(None)
         if messages:
-            partition = TopicPartition(one.record.topic, one.record.partition)
+            record = one.record
+            if record.partition != partition.partition or record.topic != partition.topic:
+                partition = TopicPartition(record.topic, record.partition)
             outcome.messages.setdefault(partition, []).extend(messages)
     released = [event for event in outcome.released if event.event_key not in seen]
     return outcome._replace(released=released, duplicates=duplicates)

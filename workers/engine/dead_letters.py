@@ -4,7 +4,7 @@ A replay itself is done by the worker (`replay`); here letters are only marked f
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -15,7 +15,10 @@ from workers.engine.records import Record
 from workers.errors import LetheError, UsageError
 from workers.vault.keyring import Keyring
 
-State = Literal["parked", "replaying", "replayed", "dropped"]
+State = Literal["parked", "replaying", "replayed", "dropped", "expired"]
+Ground = Literal["technical-error", "fraud", "security", "law", "legal-claim"]
+"""Why a member of staff may be shown a refused event: what the privacy policy names as justified, and nothing else."""
+
 
 _QUERIES = sql.queries("dead_letters")
 _SHORTEST_PREFIX = 4
@@ -39,6 +42,10 @@ class DeadLetter(NamedTuple):
     body_kept: bool
     parked_at: datetime
     changed_at: datetime
+
+    def expires_at(self, max_age_s: float) -> datetime | None:
+        """When its sealed copy is deleted if nobody looks after it; None once it was dealt with."""
+        return self.parked_at + timedelta(seconds=max_age_s) if self.state in ("parked", "replaying") else None
 
 
 class Count(NamedTuple):
@@ -77,19 +84,26 @@ async def find(connection: Connection, named: str) -> DeadLetter:
     return DeadLetter(**rows[0])
 
 
-async def open_body(connection: Connection, keyring: Keyring, letter: DeadLetter) -> Record:
-    """The refused record as it came, personal data and all: a disclosure to whoever looks at it.
+async def disclose_body(
+    connection: Connection, keyring: Keyring, letter: DeadLetter, recipient: str, ground: Ground, now: datetime
+) -> Record:
+    """The refused record as it came, personal data and all, once it stands in the ledger that `recipient` was shown it.
 
-    Raises LetheError when no copy was kept, KeyMissing or Unreadable when its key is gone.
+    Raises LetheError when no copy was kept, KeyMissing or Unreadable when its key is gone; nothing is written then.
     """
-    row = await connection.fetchrow(_QUERIES["find"], letter.dead_letter_id)
-    if row is None or row["sealed"] is None:
-        raise LetheError(
-            "there is no copy of this event any more: "
-            "card data is never kept, and a replayed or dropped event is let go"
+    async with connection.transaction():
+        row = await connection.fetchrow(_QUERIES["find"], letter.dead_letter_id)
+        if row is None or row["sealed"] is None:
+            raise LetheError(
+                "there is no copy of this event any more: card data is never kept, and an event that was replayed, "
+                "dropped or has expired is let go"
+            )
+        packed = parking.open_letter(
+            keyring, letter.dead_letter_id, row["wrapped_key"], row["key_epoch"], row["sealed"]
         )
-    packed = parking.open_letter(keyring, letter.dead_letter_id, row["wrapped_key"], row["key_epoch"], row["sealed"])
-    return parking.unpack(packed, letter.topic, letter.partition, letter.record_offset)
+        record = parking.unpack(packed, letter.topic, letter.partition, letter.record_offset)
+        await connection.execute(_QUERIES["record_disclosure"], letter.dead_letter_id, recipient, ground, now)
+    return record
 
 
 async def request_replay(connection: Connection, ids: Sequence[UUID], now: datetime) -> set[UUID]:

@@ -1,6 +1,6 @@
 """Housekeeping: what is kept for a time only is forgotten in time, and what waits for a person is counted."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 import mode
@@ -35,9 +35,11 @@ class Housekeeper(mode.Service):
         self._counted: set[str] = set()
 
     async def tidy(self) -> None:
-        """Forget the dedupe keys that no replay can need any more; count the dead letters that wait."""
-        oldest = self._clock() - timedelta(days=self._settings.dedupe_retention_days)
-        await self._pool.execute(_EVENTS["forget_before"], oldest)
+        """Forget the dedupe keys that no replay can need any more; let dead letters go that nobody looked after in
+        time, and count those that wait."""
+        now = self._clock()
+        await self._pool.execute(_EVENTS["forget_before"], now - timedelta(days=self._settings.dedupe_retention_days))
+        await self._expire_letters(now)
         parked = {
             row["code"]: row["letters"]
             for row in await self._pool.fetch(_LETTERS["count_by_code"])
@@ -48,6 +50,12 @@ class Housekeeper(mode.Service):
         for code, letters in parked.items():
             self._metrics.dead_letters.labels(self._group, code).set(letters)
         self._counted = set(parked)
+
+    async def _expire_letters(self, now: datetime) -> None:
+        oldest = now - timedelta(seconds=self._settings.dead_letter_max_age_s)
+        for row in await self._pool.fetch(_LETTERS["expire"], self._group, oldest, now):
+            self._metrics.dead_letters_expired.labels(self._group, row["code"]).inc(row["letters"])
+            _LOG.warning("dead_letters_expired", group=self._group, code=row["code"], count=row["letters"])
 
     @mode.Service.task
     async def _tidy(self) -> None:

@@ -34,9 +34,14 @@ from workers.vault.subjects import SubjectVault
 _LOG = logger(__name__)
 _POLL_MS = 200
 _DRAIN_STEP_S = 0.01
-_PORTION = 50
+# Records; every answer of the database waits for two portions, and the database for the next question.
+_PORTION = 10
 _STOP_TIMEOUT_S = 5
 _FETCH_SIZE_BYTES = 4 << 20
+# The broker collects for a moment what trickles in. A batch costs four to five transactions however small it is: of
+# batches as small as they come, each waits for the processor longer than it would have waited here.
+_FETCH_MIN_BYTES = 64 << 10
+_FETCH_WAIT_MS = 20
 
 
 class Delivery(NamedTuple):
@@ -102,7 +107,8 @@ class Intake(mode.Service):
             rebalance_timeout_ms=int(self._settings.rebalance_timeout_s * 1000),
             max_poll_interval_ms=600_000,
             max_partition_fetch_bytes=_FETCH_SIZE_BYTES,
-            fetch_max_wait_ms=100,
+            fetch_min_bytes=_FETCH_MIN_BYTES,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
             metadata_max_age_ms=30_000,
         )
         self._consumer.subscribe([self.topic], listener=_Listener(self))

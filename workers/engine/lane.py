@@ -6,6 +6,7 @@ unanswered publication) it first publishes the rows between the two. Every failu
 """
 
 import asyncio
+import contextlib
 from collections import Counter, deque
 from collections.abc import Sequence
 
@@ -28,6 +29,7 @@ _LOG = logger(__name__)
 _FAILURES = publisher.KAFKA_ERRORS + database.RETRIED_ERRORS
 _QUEUED_BATCHES = 4
 _TIDY_INTERVAL_S = 1.0
+_LEAVE_TIMEOUT_S = 3
 
 
 class Lane:
@@ -100,6 +102,7 @@ class Lane:
                     _LOG.warning("lane_reset", lane=self._name, error=type(error).__name__)
                     await self._publisher.close()
         finally:
+            await self._leave_tidy()
             await self._publisher.close()
 
     async def _open_persistently(self, consumer: AIOKafkaConsumer) -> None:
@@ -117,18 +120,14 @@ class Lane:
         published = await self._publisher.open()
         beginning = (await consumer.beginning_offsets([self.partition]))[self.partition]
         stored = await self._stored_position(beginning if published is None else published)
+        if self.next_offset is None:
+            await self._check_end(stored, consumer)
         if published is None:
             published = await self._publish_beginning(stored)
         self._check(published, stored, beginning)
         self._published = published
         await self._recover(stored)
         if self.next_offset is None:
-            end = (await consumer.end_offsets([self.partition]))[self.partition]
-            if stored > end:
-                raise PositionUnknown(
-                    f"{self._name}: the stored position {stored} lies behind the end of the log ({end}): the topic "
-                    "was created anew or truncated. Restore it, or delete its rows in the table positions to start over"
-                )
             consumer.seek(self.partition, stored)
             self.next_offset = self._applied = stored
         self.advanced_s = monotonic_s()
@@ -162,6 +161,14 @@ class Lane:
                 f"{self._name}: the next record to apply is {stored}, but the log begins at {beginning}: records were "
                 "deleted before they were applied. Publish them again, or set the position in the table positions "
                 f"to {beginning} if they are not needed"
+            )
+
+    async def _check_end(self, stored: int, consumer: AIOKafkaConsumer) -> None:
+        end = (await consumer.end_offsets([self.partition]))[self.partition]
+        if stored > end:
+            raise PositionUnknown(
+                f"{self._name}: the stored position {stored} lies behind the end of the log ({end}): the topic "
+                "was created anew or truncated. Restore it, or delete its rows in the table positions to start over"
             )
 
     async def _recover(self, stored: int) -> None:
@@ -216,6 +223,11 @@ class Lane:
         self._metrics.publish_seconds.labels(self._group).observe(monotonic_s() - started_s)
         for topic, count in Counter(record.topic for record in records).items():
             self._metrics.published.labels(self._group, topic).inc(count)
+
+    async def _leave_tidy(self) -> None:
+        """Leave no row behind whose publication could be in doubt, were the group's offset ever lost or moved."""
+        with contextlib.suppress(*database.RETRIED_ERRORS):
+            await asyncio.wait_for(self._tidy(), _LEAVE_TIMEOUT_S)
 
     async def _tidy(self) -> None:
         """Delete the outbox rows that were published."""

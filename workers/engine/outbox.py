@@ -59,13 +59,8 @@ def publications(messages: Sequence[Message], occurred_at: datetime) -> list[Pub
     """The messages as CloudEvents in Kafka's binary mode."""
     time = occurred_at.isoformat().encode()
     return [
-        Publication(
-            message.topic,
-            message.key.encode(),
-            message.value,
-            _headers(message.event_type, message.event_id, message.key, time, message.reason),
-        )
-        for message in messages
+        Publication(topic, key.encode(), value, _headers(event_type, event_id, key, time, reason))
+        for _, topic, key, event_type, event_id, value, reason in messages
     ]
 
 
@@ -79,15 +74,8 @@ async def add(
 ) -> None:
     """Store a batch's messages, sealed, in the caller's transaction."""
     records = [
-        (
-            message.topic,
-            message.key,
-            message.event_type,
-            message.event_id,
-            message.reason,
-            _seal(message),
-        )
-        for message in messages
+        (topic, key, event_type, event_id, reason, _seal(subject, event_id, value))
+        for subject, topic, key, event_type, event_id, value, reason in messages
     ]
     subjects = literals.array([str(message.subject.subject_id) if message.subject else _NOBODY for message in messages])
     packed = msgpack.packb(records)
@@ -148,10 +136,10 @@ def _place(subject: Subject, event_id: str) -> bytes:
     return sealing.place("outbox", "sealed", subject.subject_id, event_id)
 
 
-def _seal(message: Message) -> bytes | None:
-    if message.value is None or message.subject is None:
-        return message.value
-    return message.subject.key.seal(message.value, _place(message.subject, message.event_id))
+def _seal(subject: Subject | None, event_id: str, value: bytes | None) -> bytes | None:
+    if value is None or subject is None:
+        return value
+    return subject.key.seal(value, _place(subject, event_id))
 
 
 def _unseal(subject: Subject | None, event_id: str, sealed: bytes | None) -> bytes | None:

@@ -39,8 +39,9 @@ class ParkingLot:
         A record that is published twice is one dead letter, seen twice, and one notice.
         """
         notices = []
-        for one in rejected:
-            fingerprint = self._fingerprint(one)
+        fingerprints = [self._fingerprint(one) for one in rejected]
+        await connection.execute(_QUERIES["forget_expired"], fingerprints)
+        for one, fingerprint in zip(rejected, fingerprints, strict=True):
             letter_id = uuid5(fingerprint, f"{one.record.topic}/{one.record.partition}/{one.record.offset}")
             if await connection.fetchval(_QUERIES["park"], *self._row(letter_id, fingerprint, one, now)):
                 notices.append(self._notice(letter_id, one, now))

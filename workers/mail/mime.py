@@ -93,11 +93,13 @@ def _phrase(name: str) -> str:
 
 
 def _body(content: Content) -> bytes:
+    """The line end before a boundary is the boundary's (RFC 2046, 5.1.1), hence the one behind each part."""
     parts = (("plain", content.text), ("html", content.html))
     written = [
         f'--{_BOUNDARY}\r\nContent-Type: text/{kind}; charset="utf-8"\r\n'
         "Content-Transfer-Encoding: quoted-printable\r\n\r\n".encode()
         + _quoted(text)
+        + b"\r\n"
         for kind, text in parts
     ]
     return b"".join(written) + f"--{_BOUNDARY}--\r\n".encode()

@@ -47,8 +47,8 @@ class SubjectVault:
         """The subjects that are not fenced, locked against a fence until the commit. Others are left out."""
         rows = await connection.fetch(_QUERIES["hold_by_id"], literals.array(map(str, set(subject_ids))))
         return {
-            row["subject_id"]: Subject(row["subject_id"], self._open(row["reference_hash"].hex, row), False)
-            for row in rows
+            subject_id: Subject(subject_id, self._open(reference_hash.hex, wrapped_key, epoch), False)
+            for subject_id, reference_hash, wrapped_key, epoch in rows
         }
 
     async def _find(self, connection: Connection, hashes: list[bytes]) -> dict[bytes, Subject]:
@@ -56,10 +56,10 @@ class SubjectVault:
             return {}
         named = [hash_.hex() for hash_ in hashes]
         return {
-            hashes[row["place"] - 1]: Subject(
-                row["subject_id"], self._open(named[row["place"] - 1], row), row["fenced"]
+            hashes[place - 1]: Subject(subject_id, self._open(named[place - 1], wrapped_key, epoch), fenced)
+            for place, subject_id, wrapped_key, epoch, fenced in await connection.fetch(
+                _QUERIES["hold"], literals.array(named)
             )
-            for row in await connection.fetch(_QUERIES["hold"], literals.array(named))
         }
 
     async def _create(self, connection: Connection, hashes: list[bytes]) -> dict[bytes, Subject]:
@@ -69,14 +69,14 @@ class SubjectVault:
         """
         epoch = self._keyring.current_epoch
         kek = self._keyring.kek(epoch)
-        fresh = [sealing.new_wrapped_key(kek, _owner(hash_.hex(), epoch)) for hash_ in hashes]
-        named = literals.array(hash_.hex() for hash_ in hashes)
-        rows = await connection.fetch(_QUERIES["create"], named, [wrapped for wrapped, _ in fresh], epoch)
-        return {hashes[row["place"] - 1]: Subject(row["subject_id"], fresh[row["place"] - 1][1], False) for row in rows}
+        named = [hash_.hex() for hash_ in hashes]
+        fresh = [sealing.new_wrapped_key(kek, _owner(name, epoch)) for name in named]
+        wrapped_keys = [wrapped_key for wrapped_key, _ in fresh]
+        rows = await connection.fetch(_QUERIES["create"], literals.array(named), wrapped_keys, epoch)
+        return {hashes[place - 1]: Subject(subject_id, fresh[place - 1][1], False) for place, subject_id in rows}
 
-    def _open(self, reference_hash: str, row: asyncpg.Record) -> sealing.DataKey:
-        epoch: int = row["key_epoch"]
-        return sealing.unwrap_key(self._keyring.kek(epoch), row["wrapped_key"], _owner(reference_hash, epoch))
+    def _open(self, reference_hash: str, wrapped_key: bytes, epoch: int) -> sealing.DataKey:
+        return sealing.unwrap_key(self._keyring.kek(epoch), wrapped_key, _owner(reference_hash, epoch))
 
 
 def _owner(reference_hash: str, epoch: int) -> bytes:

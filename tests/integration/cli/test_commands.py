@@ -1,18 +1,22 @@
 """The commands against real Kafka and PostgreSQL: a file becomes addresses; refused events are looked after."""
 
 import json
+import os
+import pwd
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from typer.testing import CliRunner, Result
 
 from tests.support import lethe, waiting
 from tests.support.endpoints import Endpoints
 from tests.support.worker_process import WorkerProcess, worker_process
-from workers.cli import app, environment
+from workers.cli import app
+from workers.cli.local import environment
 from workers.settings import Settings
 
 
@@ -81,14 +85,14 @@ def test_a_file_becomes_addresses_and_refused_events_are_looked_after(
     assert len(letters()) == 2
     assert (unknown[0]["body_kept"], card[0]["body_kept"]) == (True, False)
 
-    _show(unknown[0], card[0])
+    _show(settings, unknown[0], card[0])
     _replay(settings, worker, unknown[0], card[0])
     _drop(card[0])
 
 
 def _publish_unchecked(settings: Settings, *events: str) -> None:
     """As an upstream does that did not validate."""
-    from workers.cli import upstream
+    from workers.cli.events import upstream
 
     header = [("content-type", b"application/cloudevents+json")]
     records = [
@@ -97,16 +101,35 @@ def _publish_unchecked(settings: Settings, *events: str) -> None:
     lethe.in_a_loop(upstream.publish(settings, settings.topic("orders"), records))
 
 
-def _show(unknown: dict[str, Any], card: dict[str, Any]) -> None:
+def disclosures(settings: Settings) -> list[tuple[Any, ...]]:
+    async def read() -> list[tuple[Any, ...]]:
+        connection = await asyncpg.connect(settings.database_dsn.get_secret_value())
+        rows = await connection.fetch("select dead_letter_id::text, recipient, ground, fields from staff_disclosures")
+        await connection.close()
+        return [tuple(row) for row in rows]
+
+    return lethe.in_a_loop(read())
+
+
+def _show(settings: Settings, unknown: dict[str, Any], card: dict[str, Any]) -> None:
     metadata = run("dlq", "show", unknown["dead_letter_id"][:8])
     assert "unknown_carrier" in metadata.stdout
     assert "Erika" not in metadata.output
-    opened = run("dlq", "show", unknown["dead_letter_id"][:8], "--body")
+    assert disclosures(settings) == []
+    opened = run("dlq", "show", unknown["dead_letter_id"][:8], "--body", "--ground", "security")
     assert "Erika Beispiel" in opened.stdout
     assert "disclosure" in opened.stderr
+    person = pwd.getpwuid(os.getuid()).pw_name
+    ((letter, who, ground, fields),) = disclosures(settings)
+    assert (letter, ground, fields) == (unknown["dead_letter_id"], "security", "the whole event")
+    assert person in who
+    wrong = run("dlq", "show", unknown["dead_letter_id"][:8], "--body", "--ground", "curiosity")
+    assert wrong.exit_code == 1
+    assert "Erika" not in wrong.output
     refused = run("dlq", "show", card["dead_letter_id"][:8], "--body")
     assert refused.exit_code == 1
     assert "card data is never kept" in refused.stderr
+    assert len(disclosures(settings)) == 1, "what was not shown is not in the ledger"
 
 
 def _replay(settings: Settings, worker: WorkerProcess, unknown: dict[str, Any], card: dict[str, Any]) -> None:
@@ -140,7 +163,7 @@ def _replay(settings: Settings, worker: WorkerProcess, unknown: dict[str, Any], 
 
 
 def _wait_for(count: int, state: str) -> list[dict[str, Any]]:
-    waiting.wait_until(lambda: len(letters("--state", state)) == count, 20.0, lambda: f"{count} {state}")
+    waiting.wait_until(lambda: len(letters("--state", state)) == count, 120.0, lambda: f"{count} {state}")
     return letters("--state", state)
 
 

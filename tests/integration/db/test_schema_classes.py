@@ -53,6 +53,10 @@ CLASSES = {
         "pseudonym": "shipment_id subject_id",
         "sealed": "recipient",
     },
+    "staff_disclosures": {
+        "none": "disclosure_id fields ground disclosed_at",
+        "pseudonym": "dead_letter_id reference_hash recipient",
+    },
     "subjects": {
         "none": "key_epoch fenced_at created_at",
         "pseudonym": "subject_id reference_hash",

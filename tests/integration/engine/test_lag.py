@@ -51,6 +51,9 @@ class Log:
         return {(row.topic, row.partition): row for row in rows}
 
 
+TOLERANCE_S = 0.4  # the search ends when it knows the age well enough
+
+
 @pytest.fixture
 def log(stack: Endpoints, prefix: str) -> Log:
     one = TopicOverride(partitions=1)
@@ -70,14 +73,16 @@ async def test_a_group_that_has_read_all_is_not_behind(log: Log) -> None:
 async def test_seconds_are_the_age_of_the_oldest_unread_message(log: Log) -> None:
     await log.publish(log.orders, 2)
     await asyncio.sleep(1.5)
+    began = time.time()
     await log.publish(log.orders)
     written = time.time()
     await asyncio.sleep(0.5)
     await log.publish(log.orders, 2)
     await log.commit(log.orders, 2)
+    asked = time.time()
     row = (await log.read())[log.orders, 0]
     assert (row.committed, row.end, row.lag) == (2, 5, 3)
-    assert row.lag_seconds == pytest.approx(time.time() - written, abs=0.4)
+    assert asked - written - TOLERANCE_S < row.lag_seconds < time.time() - began + TOLERANCE_S
 
 
 async def test_a_partition_without_a_commit_counts_from_its_start(log: Log) -> None:
@@ -110,9 +115,10 @@ async def test_a_marker_before_a_pause_does_not_age_what_comes_after(log: Log) -
     await log.publish_in_transaction()
     await asyncio.sleep(3)
     await log.commit(log.addresses, 1)
+    began = time.time()
     await log.publish_in_transaction()
     row = (await log.read())[log.addresses, 0]
-    assert row.lag_seconds < 2
+    assert row.lag_seconds < time.time() - began + TOLERANCE_S
 
 
 async def test_what_an_open_transaction_holds_back_is_not_lag_yet(log: Log) -> None:

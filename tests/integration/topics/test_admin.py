@@ -151,7 +151,7 @@ def test_a_broker_that_is_not_there_is_said_so(unused_tcp_port: int, monkeypatch
         Admin({"bootstrap.servers": f"127.0.0.1:{unused_tcp_port}"}).read_actual()
 
 
-def _until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
+def _until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -1,11 +1,15 @@
 -- name: park
--- The same record of the same event, published twice, is one dead letter that was seen twice.
+-- The same record of the same event, published twice, is one dead letter that was seen twice. An expired one gives way
+-- first (forget_expired), so that it is parked anew.
 insert into dead_letters (
     dead_letter_id, fingerprint, consumer_group, topic, partition, record_offset, code, reason, field, event_type,
     reference_hash, state, wrapped_key, key_epoch, sealed, parked_at, changed_at
 ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'parked', $12, $13, $14, $15, $15)
 on conflict (fingerprint) do update set seen_count = dead_letters.seen_count + 1, changed_at = excluded.changed_at
 returning (xmax = 0) as is_new
+
+-- name: forget_expired
+delete from dead_letters where fingerprint = any($1::uuid[]) and state = 'expired'
 
 -- name: list
 select dead_letter_id, consumer_group, topic, partition, record_offset, code, reason, field, event_type, state,
@@ -63,3 +67,16 @@ where dead_letter_id = $1
 update dead_letters set state = 'dropped', changed_at = $2, sealed = null, wrapped_key = null, key_epoch = null
 where dead_letter_id = any($1::uuid[]) and state in ('parked', 'replaying')
 returning dead_letter_id
+
+-- name: expire
+-- What nobody looked after in time is let go: the sealed copy is deleted, the reason stays.
+with expired as (
+    update dead_letters set state = 'expired', changed_at = $3, sealed = null, wrapped_key = null, key_epoch = null
+    where consumer_group = $1 and state = 'parked' and parked_at < $2
+    returning code
+)
+select code, count(*) as letters from expired group by code order by code
+
+-- name: record_disclosure
+insert into staff_disclosures (dead_letter_id, reference_hash, recipient, fields, ground, disclosed_at)
+select dead_letter_id, reference_hash, $2, 'the whole event', $3, $4 from dead_letters where dead_letter_id = $1

@@ -1,0 +1,1 @@
+"""`lethe demo`: the whole pipeline once, on sample orders."""

@@ -1,0 +1,117 @@
+"""`lethe demo`: the whole pipeline once, from nothing to a checked account."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from workers.cli.demo.run import Run
+    from workers.cli.local.platform import LocalLethe
+    from workers.cli.local.steps import Steps
+
+SHOP_CARRIERS = ("dhl-parcel-de", "dhl-express", "ups", "colissimo")
+
+
+def demo(
+    orders: Annotated[int, typer.Option(min=1, max=100_000, help="How many orders to publish.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Another seed makes other orders; the same one the same.")] = 1,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the data directory; `lethe up --data-dir` opens it again.")
+    ] = False,
+) -> None:
+    """Start everything in a fresh directory, run the main job, show what happened, stop.
+
+    Publishes orders as a shop would (good ones, bad ones, some twice), reads each carrier's topic as that carrier
+    would, checks that every order reached exactly one carrier exactly once, and exits with 1 if it did not.
+
+    Example: lethe demo --orders 2000 --seed 1
+    """
+    from rich.console import Console
+
+    from workers.cli.local.steps import Steps
+
+    console = Console()
+    steps = Steps(console)
+    with tempfile.TemporaryDirectory(prefix="lethe-demo-", ignore_cleanup_errors=True) as scratch:
+        data_dir = Path(".lethe") / f"demo-{seed}" if keep else Path(scratch)
+        steps.say(
+            f"Lethe's demo: {orders} orders from shop to carriers, on this machine only. Data: {data_dir.absolute()}"
+        )
+        run = _run(data_dir, orders, seed, steps, console)
+    if keep:
+        steps.say(f"Kept: lethe up --data-dir {data_dir}")
+    if problems := [check for check in run.checks if check.problem]:
+        from workers.errors import LetheError
+
+        raise LetheError(f"the demo failed: {'; '.join(f'{one.claim}: {one.problem}' for one in problems)}")
+    steps.say(f"[bold green]All of it holds.[/bold green] {steps.elapsed_s:.1f} s in all.")
+
+
+def _run(data_dir: Path, orders: int, seed: int, steps: "Steps", console: "Console") -> "Run":
+    from workers import app
+    from workers.cli.local.embedded import Ports
+    from workers.cli.local.ending import Ending
+    from workers.cli.local.platform import LocalLethe
+
+    with Ending() as ending:
+        lethe = LocalLethe(data_dir, Ports.free(), steps, app.PROCESSES)
+        from deploy.local.failure import NotStarted
+
+        try:
+            try:
+                lethe.start()
+            except NotStarted as failure:
+                steps.say(f"[yellow]!![/yellow]  {failure}. Once more, on other ports.")
+                lethe.stop()
+                lethe = LocalLethe(data_dir, Ports.free(), steps, app.PROCESSES)
+                lethe.start()
+            run = _main_job(lethe, orders, seed, steps)
+            _show(run, lethe, console)
+        finally:
+            ending.begin()
+            with steps.step("Workers, Kafka and PostgreSQL ended"):
+                lethe.stop()
+    from workers.cli.demo import account
+
+    console.print(account.timings(steps.timings, steps.elapsed_s))
+    console.print(account.verdict(run.checks))
+    return run
+
+
+def _main_job(lethe: "LocalLethe", orders: int, seed: int, steps: "Steps") -> "Run":
+    import asyncio
+
+    from workers import carriers as carrier_files
+    from workers.cli.demo import run as demo_run
+
+    carriers = carrier_files.load(lethe.settings.carriers_dir)
+    shop = {name: carriers[name] for name in SHOP_CARRIERS if name in carriers} or carriers
+    port = lethe.web_ports["shipping"]
+    return asyncio.run(demo_run.run(lethe.settings, shop, carriers, orders, seed, port, steps))
+
+
+def _show(run: "Run", lethe: "LocalLethe", console: "Console") -> None:
+    from workers import carriers as carrier_files
+    from workers.cli.demo import account
+    from workers.cli.demo import run as demo_run
+
+    carriers = carrier_files.load(lethe.settings.carriers_dir)
+    traffic = run.traffic
+    countries = {order["ship_to"]["country_code"] for order in traffic.orders.values()}
+    one = demo_run.example(run, carriers)
+    console.print()
+    console.print(
+        f"[bold]{len(traffic.orders)} orders[/bold] to {len(countries)} countries were published, as "
+        f"{len(traffic.events)} events: with what happened to them later, {traffic.refusals.total()} bad ones and "
+        f"{traffic.duplicates} published twice. {len(run.received)} records reached carriers, {len(run.letters)} "
+        f"events were refused, {run.duplicates} repetitions ignored.\n"
+    )
+    console.print(account.deliveries(run.received, carriers))
+    console.print(account.side_by_side(traffic.orders[one.shipment_id], one.address or {}, carriers[one.carrier]))
+    console.print(account.refusals(run.letters))
+    console.print(account.lag(run.lag))
+    console.print()

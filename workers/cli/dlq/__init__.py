@@ -1,0 +1,1 @@
+"""`lethe dlq`: dead letters."""

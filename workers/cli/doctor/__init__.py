@@ -1,0 +1,1 @@
+"""`lethe doctor`: what is wrong with this installation."""

@@ -1,0 +1,1 @@
+"""`lethe publish` and `lethe validate`: files of events, as an upstream has them."""

@@ -1,0 +1,1 @@
+"""`lethe up`: all of Lethe on this machine."""

