@@ -53,6 +53,7 @@ class Metrics:
         self.suppressions = self._gauge(
             "lethe_suppressions", "Addresses that must not be written to", "purpose", "reason"
         )
+        self.page_answers = self._counter("lethe_page_answers_total", "Answers to people", "page", "status")
         self.mails = self._counter("lethe_mails_total", "Attempts at mails, by what became of them", "state")
         self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
         self.dead_letters_expired = self._counter(

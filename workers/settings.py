@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     )
     public_host: str = "127.0.0.1"
     public_port: int = Field(8025, ge=1, le=65535, description="Where the pages for people listen, behind a proxy")
+    trusted_proxies: int = Field(0, ge=0, le=5, description="How many of our own proxies append to X-Forwarded-For")
     contact_address: str = Field("privacy@shop.example", description="The shop's mailbox for questions")
     mail_from: str = Field("shop@shop.example", description="Sender of what must be said")
     newsletter_from: str = Field("news@shop.example", description="Sender of what needs consent")

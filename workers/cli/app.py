@@ -38,7 +38,7 @@ COMMANDS: Final = {
     "lag": Entry("workers.cli.lag", "lag", "Show how far each consumer group is behind."),
     "dlq": Entry("workers.cli.dlq.commands", "app", "Dead letters: list, look at, replay and drop refused events."),
     "subscribers": Entry(
-        "workers.cli.subscribers", "app", "Who agreed to mail: list, look up, import, suppress, export."
+        "workers.cli.subscribers.commands", "app", "Who agreed to mail: list, look up, import, suppress, export."
     ),
     "doctor": Entry("workers.cli.doctor.command", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."),
 }

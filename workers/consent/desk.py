@@ -23,7 +23,7 @@ from workers.domain.consent import ConsentChange, Entity, Kind, Suppression
 from workers.domain.email_address import normalise
 from workers.domain.purposes import Purposes
 from workers.engine.database import Connection
-from workers.errors import Refused
+from workers.errors import RefusalCode, Refused
 from workers.mail.desk import MailDesk
 from workers.settings import Settings
 from workers.vault.keyring import Keyring
@@ -173,9 +173,11 @@ class ConsentDesk:
         """A person is to be erased: everything that they agreed to ends, and their addresses are suppressed.
 
         To be called before the subject is fenced: their addresses must be opened for it. What is suppressed stays so
-        after `erase_subject`.
+        after `erase_subject`. Raises Refused where the subject is fenced.
         """
         numbers = await self._book.of_subject(connection, subject_id)
+        if len(await self.contacts_by_id(connection, numbers)) < len(numbers):
+            raise Refused(RefusalCode.SUBJECT_FENCED, "the addresses to suppress can no longer be opened")
         changes = [
             ConsentChange(Kind.WITHDRAWN, EVERY_PURPOSE, Entity.SUBJECT, "erasure", now, contact_id=number)
             for number in numbers

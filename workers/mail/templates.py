@@ -93,9 +93,9 @@ def _environment(language: str, escaped: bool = False) -> SandboxedEnvironment:
 
 
 @cache
-def catalogue(language: str) -> Translations:
+def catalogue(language: str, package: str = _PACKAGE) -> Translations:
     """The words of a language, from `locale/<language>.po`; English is what the templates say themselves."""
-    file = resources.files(_PACKAGE) / "locale" / f"{language}.po"
+    file = resources.files(package) / "locale" / f"{language}.po"
     if not file.is_file():
         return Translations()
     binary = io.BytesIO()

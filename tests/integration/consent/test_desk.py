@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.consents import ERIKA, ConsentWorld, change, consent_world
+from tests.support.consents import ERIKA, PURPOSES, ConsentWorld, change, consent_world
 from tests.support.orders import NOW
+from workers.consent.letters import TEMPLATES
 from workers.domain.consent import Effect, Entity, Kind, Status
 from workers.errors import RefusalCode
+from workers.mail import templates
 
 
 @pytest.fixture
@@ -231,3 +233,16 @@ async def test_nothing_of_an_address_stands_in_the_clear(world: ConsentWorld) ->
             stored = json.dumps({key: bytes(v).hex() if isinstance(v, bytes) else str(v) for key, v in row.items()})
             assert "planted" not in stored
             assert b"planted".hex() not in stored
+
+
+async def test_every_mail_that_consent_leads_to_can_be_rendered(world: ConsentWorld) -> None:
+    await world.subscribe()
+    await world.apply(change(Kind.GIVEN))
+    await world.apply(change(Kind.RENEWAL_REQUESTED, entity=Entity.LETHE))
+    assert set(world.ledger.templates()) == set(TEMPLATES.values())
+    for posted in world.ledger.posted:
+        for language in ("en", "fr"):
+            content = templates.render(posted.template, language, {**posted.values, "shop": "Example Shop"})
+            title = PURPOSES["newsletter"].title_in("en")
+            assert title in " ".join(content.text.split())
+            assert posted.values.get("url", "") in content.text

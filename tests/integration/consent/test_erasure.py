@@ -9,6 +9,7 @@ import pytest
 from tests.support.consents import ConsentWorld, change, consent_world
 from tests.support.orders import NOW
 from workers.domain.consent import Entity, Kind
+from workers.errors import Refused
 
 
 @pytest.fixture
@@ -59,3 +60,12 @@ async def test_they_may_come_back_by_themselves(world: ConsentWorld) -> None:
     await world.pool.execute("delete from subjects")
     await world.subscribe(now=NOW + timedelta(days=2))
     assert await world.status() == "ConsentGiven"
+
+
+async def test_their_no_must_come_before_the_fence(world: ConsentWorld) -> None:
+    """Afterwards their addresses cannot be opened: nothing would be suppressed, and nobody would notice."""
+    await world.subscribe()
+    subject_id = await world.pool.fetchval("update subjects set fenced_at = $1 returning subject_id", NOW)
+    async with world.pool.acquire() as connection:
+        with pytest.raises(Refused):
+            await world.desk.withdraw_subject(connection, subject_id, NOW)

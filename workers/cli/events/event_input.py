@@ -18,9 +18,11 @@ _SHOWN = 50
 def read(path: Path, settings: "Settings") -> "list[Line]":
     """Every line of a file, or of standard input for `-`, checked. Raises UsageError when it cannot be read."""
     from workers import carriers as carrier_files
+    from workers import purposes
     from workers.cli.events.event_file import Checker
 
-    checker = Checker(settings, carrier_files.load(settings.carriers_dir))
+    carriers, declared = carrier_files.load(settings.carriers_dir), purposes.load(settings.purposes_file)
+    checker = Checker(settings, carriers, declared)
     try:
         if str(path) == "-":
             return list(checker.check(sys.stdin.buffer))

@@ -1,4 +1,4 @@
-"""`lethe publish`: a file of events onto the orders topic, as an upstream would."""
+"""`lethe publish`: a file of events onto the topics that they belong on, as an upstream would."""
 
 import asyncio
 from pathlib import Path
@@ -35,13 +35,14 @@ def publish(
     problems = event_input.print_problems(lines)
     if problems and not skip_bad:
         raise UsageError(f"{event_input.summary(lines)}: nothing was published; mend them, or add --skip-bad")
-    records = [line.record for line in lines if line.record is not None]
-    topic = settings.topic("orders")
-    if dry_run:
-        typer.echo(f"{event_input.summary(lines)}; {len(records)} would be published to {topic}")
-        return
-    count = asyncio.run(_send(settings, topic, records, rate))
-    typer.echo(f"{count} events were published to {topic} and acknowledged")
+    for topic in dict.fromkeys(line.topic for line in lines if line.record is not None) or ("orders",):
+        records = [line.record for line in lines if line.record is not None and line.topic == topic]
+        name = settings.topic(topic)
+        if dry_run:
+            typer.echo(f"{event_input.summary(lines)}; {len(records)} would be published to {name}")
+            continue
+        count = asyncio.run(_send(settings, name, records, rate))
+        typer.echo(f"{count} events were published to {name} and acknowledged")
 
 
 async def _send(settings: "Settings", topic: str, records: "list[Outgoing]", rate: float | None) -> int:

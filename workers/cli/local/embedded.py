@@ -59,6 +59,7 @@ def settings(stack: "Stack", data_dir: Path) -> Settings:
 
     chosen = settings_module.load()
     carriers_dir = chosen.carriers_dir if chosen.carriers_dir.is_dir() else ROOT / "deploy" / "carriers"
+    purposes = chosen.purposes_file if chosen.purposes_file.is_file() else ROOT / "deploy" / "purposes.yaml"
     return settings_module.load(
         kafka_bootstrap=stack.bootstrap,
         kafka_security="PLAINTEXT",
@@ -68,4 +69,5 @@ def settings(stack: "Stack", data_dir: Path) -> Settings:
         database_dsn=stack.dsn(),
         keyring_dir=data_dir / "keyring",
         carriers_dir=carriers_dir.absolute(),
+        purposes_file=purposes.absolute(),
     )

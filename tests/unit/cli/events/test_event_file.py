@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from workers import carriers
+from workers import carriers, purposes
 from workers.cli import app as lethe
 from workers.cli.events.event_file import Checker, Line, Problem
 from workers.settings import Settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CARRIERS = carriers.load(Path("deploy/carriers"))
+PURPOSES = purposes.load(Path("deploy/purposes.yaml"))
 SHIP_TO = {
     "name": "Erika Beispiel",
     "lines": ["Hauptstraße 12"],
@@ -39,7 +40,7 @@ def event(number: int = 1, data: dict[str, Any] | None = None, **attributes: Any
 
 
 def check(*lines: bytes) -> list[Line]:
-    return list(Checker(Settings(), CARRIERS, NOW).check(lines))
+    return list(Checker(Settings(), CARRIERS, PURPOSES, NOW).check(lines))
 
 
 def problem(line: bytes) -> Problem:
@@ -123,3 +124,31 @@ def test_publish_publishes_nothing_of_a_file_with_a_bad_event(tmp_path: Path) ->
     result = CliRunner().invoke(lethe.app, ["publish", str(file)])
     assert result.exit_code == 1
     assert "nothing was published" in result.stderr
+
+
+def consent(kind: str = "given", **data: Any) -> bytes:
+    body: dict[str, Any] = {"customer_ref": "c1", "email": "erika@example.com", "purpose": "newsletter"}
+    if kind == "given":
+        body |= {"privacy_notice": "1", "language": "en", "collection_method": "web_form", "evidence": {}}
+    whole = {**json.loads(event(9)), "type": f"consent.{kind}", "data": {**body, **data}}
+    return json.dumps(whole).encode()
+
+
+def test_events_of_consent_go_to_their_own_topic() -> None:
+    order, given, withdrawn = check(event(), consent(), consent("withdrawn", purpose="*").replace(b'"e9"', b'"e10"'))
+    assert [line.topic for line in (order, given, withdrawn)] == ["orders", "consents", "consents"]
+    assert given.record is not None
+    assert given.record.key == b"c1"
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "code"),
+    [
+        (consent(email="a..b@example.com"), "data.email", "email_invalid"),
+        (consent(purpose="astrology"), "data.purpose", "unknown_purpose"),
+        (consent(privacy_notice=""), "data.privacy_notice", "invalid_field"),
+        (event(type="dead_letter.parked"), "type", "type_unknown"),
+    ],
+)
+def test_a_consent_is_refused_for_what_the_worker_would_refuse_it_for(line: bytes, field: str, code: str) -> None:
+    assert problem(line)[1:3] == (field, code)

@@ -1,4 +1,4 @@
-"""`lethe subscribers`: the newsletter lists, as the consent records make them."""
+"""The commands of `lethe subscribers`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -33,9 +33,9 @@ def import_command(
 
     Example: lethe subscribers import list.csv --dry-run
     """
-    from workers.cli import subscriber_actions
+    from workers.cli.subscribers import actions
 
-    refused = _with_desk(lambda db, desk: subscriber_actions.import_file(db, desk, file, dry_run))
+    refused = _with_desk(lambda db, desk: actions.import_file(db, desk, file, dry_run))
     if refused:
         raise typer.Exit(1)
 
@@ -52,10 +52,10 @@ def list_command(
 
     Example: lethe subscribers ls --purpose newsletter --status ConsentGiven
     """
-    from workers.cli import subscriber_output
+    from workers.cli.subscribers import output
 
-    rows = _with_desk(lambda db, desk: subscriber_output.collect(db, desk, purpose, status, limit + 1))
-    subscriber_output.print_list(rows[:limit], emails, more=len(rows) > limit, json_lines=json_lines)
+    rows = _with_desk(lambda db, desk: output.collect(db, desk, purpose, status, limit + 1))
+    output.print_list(rows[:limit], emails, more=len(rows) > limit, json_lines=json_lines)
 
 
 @app.command("show")
@@ -67,10 +67,10 @@ def show_command(
 
     Example: lethe subscribers show erika@example.com
     """
-    from workers.cli import subscriber_output
+    from workers.cli.subscribers import output
 
-    found = _with_desk(lambda db, desk: subscriber_output.look_up(db, desk, email))
-    subscriber_output.print_one(found, evidence)
+    found = _with_desk(lambda db, desk: output.look_up(db, desk, email))
+    output.print_one(found, evidence)
 
 
 @app.command("suppress")
@@ -85,9 +85,9 @@ def suppress_command(
 
     Example: lethe subscribers suppress erika@example.com
     """
-    from workers.cli import subscriber_actions
+    from workers.cli.subscribers import actions
 
-    _with_desk(lambda db, desk: subscriber_actions.suppress(db, desk, email, purpose, objection))
+    _with_desk(lambda db, desk: actions.suppress(db, desk, email, purpose, objection))
 
 
 @app.command("export")
@@ -99,9 +99,9 @@ def export_command(
 
     Example: lethe subscribers export newsletter.csv --purpose newsletter
     """
-    from workers.cli import subscriber_actions
+    from workers.cli.subscribers import actions
 
-    _with_desk(lambda db, desk: subscriber_actions.export(db, desk, file, purpose))
+    _with_desk(lambda db, desk: actions.export(db, desk, file, purpose))
 
 
 def _with_desk(work: "Callable[[asyncpg.Connection, ConsentDesk], Awaitable[T]]") -> T:

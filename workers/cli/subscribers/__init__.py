@@ -1,0 +1,1 @@
+"""`lethe subscribers`: the newsletter lists, as the consent records make them."""
