@@ -7,6 +7,7 @@ that not even a sealed copy of a broken body holds a card number.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from workers import errors
 from workers.domain import cards, json_walk, paths, payment_names
@@ -32,15 +33,16 @@ def refusal(what: str, field: str | None) -> errors.Refused:
 def check_document(body: dict[str, object], identifiers: frozenset[str]) -> None:
     """Raise Refused(card_data) for the first card number or filled payment field of a parsed body."""
     exempt = _exempt_places(body, identifiers)
+    normal = cache(payment_names.normal)  # a long name costs its length once, however many members are below it
     for path, parent, value in json_walk.members(body):
         name = path[-1] if isinstance(path[-1], str) else parent or ""
         if isinstance(path[-1], str):
-            _check_name(path, parent, value)
+            _check_name(path, normal(name), None if parent is None else normal(parent), value)
         if isinstance(value, dict):
             _check_said_name(path, value)
         if path in exempt and _is_identifier(value):
             continue
-        brand = _brand(value, payment_names.normal(name) in _PHONE_NAMES)
+        brand = _brand(value, normal(name) in _PHONE_NAMES)
         if brand:
             raise refusal(_number(brand), paths.dotted(path))
 
@@ -79,14 +81,15 @@ def _payment_name(text: str) -> str | None:
     return None
 
 
-def _check_name(path: paths.Path, parent: str | None, value: object) -> None:
+def _check_name(path: paths.Path, plain: str, parent: str | None, value: object) -> None:
+    """`plain` and `parent` are the member's and its container's name as `payment_names.normal` returns them."""
     name = str(path[-1])
     brand = cards.find(name)
     if brand:
         raise refusal(f"{_number(brand)} as the name of a field", paths.dotted(path))
-    if payment_names.is_suspect(name) or (parent is not None and payment_names.is_suspect(parent)):
+    if payment_names.is_suspect_plain(plain) or (parent is not None and payment_names.is_suspect_plain(parent)):
         for held in value if isinstance(value, list) else [value]:
-            if payment_names.holds_card_data(name, parent, held):
+            if payment_names.holds_card_data_plain(plain, parent, held):
                 raise refusal(f"a field named {paths.shown(name)}", paths.dotted(path))
 
 

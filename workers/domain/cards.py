@@ -18,7 +18,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from workers.domain import card_brands
+from workers.domain import card_brands, folding
 
 # White space; dashes of all scripts and the minus sign; dots, slashes, underscore, tilde; blank letters.
 _SEPARATORS = (
@@ -61,7 +61,7 @@ def find(text: str, phone: bool = False) -> str | None:
 def plain_digits(text: str) -> str:
     """Compatibility forms folded (NFKC), invisible characters dropped, every decimal digit as ASCII."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+        text = folding.nfkc(text)
         text = _FOREIGN_DIGIT.sub(lambda m: str(unicodedata.decimal(m[0])), text)
         return _INVISIBLE.sub("", text)
     return text if text.isprintable() else _INVISIBLE.sub("", text)

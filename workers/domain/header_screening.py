@@ -7,12 +7,11 @@ be binary (schema ids and the like: they are never read or stored) but not text 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from urllib.parse import unquote
 
 from workers import errors
-from workers.domain import card_screening, cards, identifiers, paths, prefilter
+from workers.domain import card_screening, cards, folding, identifiers, paths, prefilter
 
 MAX_HEADERS = 64
 MAX_HEADERS_BYTES = 16 * 1024
@@ -61,7 +60,7 @@ def is_email(text: str) -> bool:
     """Does the text hold an e-mail address, also percent-encoded, full-width, spaced or with an IDN?"""
     for _ in range(3):
         text = unquote(text)
-    return _EMAIL.search(unicodedata.normalize("NFKC", text)) is not None
+    return _EMAIL.search(folding.nfkc(text)) is not None
 
 
 def _check(name: str, value: bytes) -> None:

@@ -98,6 +98,11 @@ def _check_text(text: str, path: paths.Path) -> None:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     built = dict(pairs)
     if len(built) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _TwiceError(next(key for place, key in enumerate(reversed(keys), 1) if key in keys[:-place]))
+        seen: set[str] = set()
+        twice = ""
+        for key, _ in pairs:
+            if key in seen:
+                twice = key
+            seen.add(key)
+        raise _TwiceError(twice)
     return built
