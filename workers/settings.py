@@ -98,6 +98,9 @@ class Settings(BaseSettings):
     smtp_timeout_s: float = Field(30, gt=0)
     mail_retry_initial_s: float = Field(60, gt=0, description="Pause before the second attempt at a mail; then doubled")
     mail_retry_max_s: float = Field(4 * 3600, gt=0)
+    mail_claim_s: float = Field(
+        180, ge=1, description="A sender that is silent so long has died: longer than a handful of mails can take"
+    )
     mail_max_attempts: int = Field(12, ge=1)
     mails_per_s: float = Field(1000, gt=0, description="All mails of one sender process together")
     mails_per_s_per_domain: float = Field(1000, gt=0, description="To one recipient domain")

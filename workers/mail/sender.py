@@ -42,8 +42,6 @@ _IDLE_S = 0.2
 _GATE_S = 4.0
 _RECOVER_S = 10.0
 _DOMAIN_PAUSE = timedelta(seconds=1)
-CLAIM_S = 180.0
-"""Longer than a handful can take: connecting, three answers and a message, each within the SMTP time-out."""
 
 
 class Gate:

@@ -9,7 +9,7 @@ from workers.issues.starter import IssueStarter
 from workers.mail import dkim
 from workers.mail.composer import Composer
 from workers.mail.ledger import Ledger
-from workers.mail.sender import CLAIM_S, Sender
+from workers.mail.sender import Sender
 from workers.mail.sink import Sink
 from workers.mail.smtp import Connections
 from workers.wiring.parts import Parts, Wired
@@ -19,7 +19,7 @@ def wire(app: host.Host, parts: Parts) -> Wired:
     """The sender; and, where one is asked for, the sink that it sends to."""
     settings = parts.settings
     signer = dkim.load(settings.dkim_dir, settings.dkim_domain, settings.dkim_selector)
-    ledger = Ledger(parts.pool, f"{os.getpid()}.{secrets.token_hex(4)}", CLAIM_S)
+    ledger = Ledger(parts.pool, f"{os.getpid()}.{secrets.token_hex(4)}", settings.mail_claim_s)
     starter = IssueStarter(parts.pool, clock.system_clock, parts.exit)
     composer = Composer(settings, parts.keyring, signer, starter.content)
     sender = Sender(
