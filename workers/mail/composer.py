@@ -40,16 +40,19 @@ class Composer:
         self._signer = signer
         self._issue = issue
 
-    def compose(self, mail: Claimed, subject: Subject, address: tuple[bytes, bytes] | None, now: datetime) -> Ready:
-        """`address` is the contact's hash and sealed address, for a mail without a letter of its own.
+    def open(self, mail: Claimed, subject: Subject, address: tuple[bytes, bytes] | None) -> desk.Letter:
+        """To whom it goes and what it says; `address` is the contact's hash and sealed address, for a mail without a
+        letter of its own.
 
         Raises sealing.Unreadable when the subject's key does not open it.
         """
-        if mail.sealed is None:
-            assert address is not None
-            letter = desk.Letter(_opened(subject, *address), {})
-        else:
-            letter = desk.open_letter(subject, mail.mail_id, mail.sealed)
+        if mail.sealed is not None:
+            return desk.open_letter(subject, mail.mail_id, mail.sealed)
+        assert address is not None
+        return desk.Letter(_opened(subject, *address), {})
+
+    def compose(self, mail: Claimed, letter: desk.Letter, now: datetime) -> Ready:
+        """The signed message, ready to be sent."""
         unsubscribe = self._unsubscribe(mail)
         content = self._content(mail, letter, unsubscribe)
         envelope = self._envelope(mail, letter, unsubscribe, now)

@@ -1,6 +1,6 @@
 """The desk: puts mails into the ledger, sealed, in the caller's transaction. The sender does the rest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -8,6 +8,7 @@ import orjson
 
 from workers.db import sql
 from workers.engine.database import Connection
+from workers.mail import mime
 from workers.vault import sealing
 from workers.vault.subjects import Subject
 
@@ -19,6 +20,18 @@ class Letter(NamedTuple):
 
     to: str
     values: dict[str, str]
+    reply_to: str | None = None
+
+
+class Post(NamedTuple):
+    """One of many mails of a kind; see MailDesk.post for the fields."""
+
+    subject: Subject
+    to: str
+    language: str
+    values: Mapping[str, str]
+    contact_id: int | None = None
+    dedupe: bytes | None = None
     reply_to: str | None = None
 
 
@@ -44,22 +57,46 @@ class MailDesk:
         """The mail's number; None where one with this `dedupe` key (16 bytes) was posted before.
 
         `to` is a normalised address. Marketing needs the contact and the purpose whose consent is looked at again
-        when it is sent.
+        when it is sent. Raises ValueError where `to` or `reply_to` is not one plain address.
         """
-        mail_id = await connection.fetchval(_QUERIES["next_id"])
-        letter = {"to": to, "values": dict(values), "reply_to": reply_to}
-        sealed = subject.key.seal(orjson.dumps(letter), _place(subject.subject_id, mail_id))
-        posted: int | None = await connection.fetchval(
-            _QUERIES["post"], mail_id, contact_id, subject.subject_id, template, language, class_, purpose,
-            dedupe, sealed, now,
+        one = Post(subject, to, language, values, contact_id, dedupe, reply_to)
+        return (await self.post_many(connection, [one], template=template, now=now, class_=class_, purpose=purpose))[0]
+
+    async def post_many(
+        self,
+        connection: Connection,
+        posts: Sequence[Post],
+        *,
+        template: str,
+        now: datetime,
+        class_: str = "statutory",
+        purpose: str | None = None,
+    ) -> list[int | None]:
+        """The same for many at once, in two statements; numbers in the order of `posts`."""
+        if not posts:
+            return []
+        mail_ids = [row["mail_id"] for row in await connection.fetch(_QUERIES["next_ids"], len(posts))]
+        numbered = list(zip(mail_ids, posts, strict=True))
+        rows = await connection.fetch(
+            _QUERIES["post"], mail_ids, [one.contact_id for one in posts], [one.subject.subject_id for one in posts],
+            [one.language for one in posts], [one.dedupe.hex() if one.dedupe else None for one in posts],
+            [_sealed(mail_id, one) for mail_id, one in numbered], template, class_, purpose, now,
         )  # fmt: skip
-        return posted
+        posted = {row["mail_id"] for row in rows}
+        return [mail_id if mail_id in posted else None for mail_id in mail_ids]
 
 
 def open_letter(subject: Subject, mail_id: int, sealed: bytes) -> Letter:
     """What was posted. Raises sealing.Unreadable when the subject's key does not open it."""
     letter = orjson.loads(subject.key.unseal(sealed, _place(subject.subject_id, mail_id)))
     return Letter(letter["to"], letter["values"], letter["reply_to"])
+
+
+def _sealed(mail_id: int, post: Post) -> bytes:
+    for address in (post.to, *((post.reply_to,) if post.reply_to else ())):
+        mime.check_address(address)
+    letter = {"to": post.to, "values": dict(post.values), "reply_to": post.reply_to}
+    return post.subject.key.seal(orjson.dumps(letter), _place(post.subject.subject_id, mail_id))
 
 
 def _place(subject_id: int, mail_id: int) -> bytes:

@@ -5,6 +5,7 @@ No value can end a header: what comes from outside is an address that was checke
 """
 
 import binascii
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.header import Header
@@ -16,6 +17,7 @@ from workers.mail.dkim import Signer
 
 _BOUNDARY = "=_lethe_part"
 _HEADER_LINE_CHARS = 76
+_ONE_ADDRESS = re.compile(r"""[^\s<>()\[\]\\,;:@"]+@[^\s<>()\\,;:@"]+""")
 
 
 class Content(NamedTuple):
@@ -58,9 +60,19 @@ def encoded(text: str) -> str:
     return Header(line, "us-ascii" if line.isascii() else "utf-8", _HEADER_LINE_CHARS, "Subject").encode(linesep="\r\n")
 
 
+def check_address(address: str) -> None:
+    """That it is one address and can stand in a header as it is. Raises ValueError, without the address.
+
+    Which addresses exist is decided where they come in; here nothing that ends a header or begins another address
+    gets through, whoever let it in.
+    """
+    if not (address.isprintable() and _ONE_ADDRESS.fullmatch(address)):
+        raise ValueError("not one plain address")
+
+
 def _headers(subject: str, envelope: Envelope) -> Sequence[tuple[str, str]]:
-    for address in (envelope.sender, envelope.to, envelope.reply_to or ""):
-        assert address.isprintable(), "addresses are checked where they come in"
+    for address in (envelope.sender, envelope.to, *((envelope.reply_to,) if envelope.reply_to else ())):
+        check_address(address)
     headers = [
         ("From", f"{_phrase(envelope.sender_name)} <{envelope.sender}>"),
         ("To", envelope.to),

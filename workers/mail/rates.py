@@ -11,6 +11,7 @@ class Bucket:
         self._monotonic_s = monotonic_s
         self._tokens = max(1.0, per_s)
         self._filled_s = monotonic_s()
+        self._next_turn_s = 0.0
 
     def take(self, count: int) -> float:
         """Take so many; returns the seconds to wait before they are really there."""
@@ -19,12 +20,13 @@ class Bucket:
         self._filled_s = now_s
         return max(0.0, -self._tokens / self._per_s)
 
-    def try_take(self) -> bool:
-        """Take one if it is there."""
-        if self.take(0) > 0 or self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+    def take_or_turn(self) -> float:
+        """Take one if it is there: 0. Else the seconds until one is, each caller's a turn behind the one before."""
+        if self.take(0) <= 0 and self._tokens >= 1:
+            self._tokens -= 1
+            return 0.0
+        self._next_turn_s = max(self._next_turn_s, self._filled_s) + 1 / self._per_s
+        return self._next_turn_s - self._filled_s
 
 
 class DomainRates:
@@ -36,11 +38,11 @@ class DomainRates:
         self._remembered = remembered
         self._buckets: dict[str, Bucket] = {}
 
-    def try_take(self, domain: str) -> bool:
-        """Whether one more mail may go to this domain now."""
+    def take_or_turn(self, domain: str) -> float:
+        """0 where one more mail may go to this domain now, else the seconds until it is its turn."""
         if len(self._buckets) > self._remembered:
             self._buckets.clear()
         bucket = self._buckets.get(domain)
         if bucket is None:
             bucket = self._buckets[domain] = Bucket(self._per_s, self._monotonic_s)
-        return bucket.try_take()
+        return bucket.take_or_turn()

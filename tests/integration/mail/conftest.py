@@ -1,5 +1,6 @@
 """A post office: the sender of the worker `mailer` in this process, on a real PostgreSQL and a real SMTP server."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -80,6 +81,13 @@ class Office:
         """Until nothing is due any more."""
         while claimed := await self.claim(issue_id):
             await self.sender.send(claimed)
+
+    async def settle(self, issue_id: int | None = None) -> None:
+        """Until nothing is due any more, now or later."""
+        async with asyncio.timeout(30):
+            while "intent" in await self.states():
+                await self.send_all(issue_id)
+                await asyncio.sleep(0.02)
 
     async def states(self) -> list[str]:
         """Of every mail, in their order."""

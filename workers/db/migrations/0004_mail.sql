@@ -27,8 +27,9 @@ create table mails (
 );
 comment on table mails is
     'The ledger of mails. intent: to be sent; claimed: a sender has it; unknown: DATA may have been sent and its answer is not known; sent, failed, cancelled: final. A marketing mail in unknown is never sent again, a statutory one is, under the same Message-ID. sealed: recipient and template values under the subject''s key; null where the contact''s row has the address.';
-create index mails_due on mails (next_attempt_at, mail_id) where state = 'intent';
+create index mails_due on mails (next_attempt_at, mail_id) where state = 'intent' and issue_id is null;
 create index mails_of_issue on mails (issue_id, mail_id) where state = 'intent';
 create index mails_open on mails (state, claimed_until) where state in ('claimed', 'unknown');
+create index mails_failed on mails (changed_at) where state = 'failed' and sealed is not null;
 create index mails_contact_id on mails (contact_id);
 create index mails_subject_id on mails (subject_id);

@@ -1,13 +1,16 @@
--- name: next_id
+-- name: next_ids
 -- The number is part of what the letter is sealed for.
-select nextval(pg_get_serial_sequence('mails', 'mail_id'))
+select nextval(pg_get_serial_sequence('mails', 'mail_id')) as mail_id from generate_series(1, $1::integer)
 
 -- name: post
 insert into mails (
     mail_id, contact_id, subject_id, template, language, class, purpose, dedupe_key, sealed, next_attempt_at,
     created_at, changed_at
 ) overriding system value
-values ($1, $2, $3, $4, $5, $6, $7, encode($8::bytea, 'hex')::uuid, $9, $10, $10, $10)
+select mail_id, contact_id, subject_id, $7, language, $8, $9, dedupe_key::uuid, sealed, $10, $10, $10
+from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::bytea[])
+    as posted (mail_id, contact_id, subject_id, language, dedupe_key, sealed)
+order by mail_id
 on conflict (dedupe_key) do nothing
 returning mail_id
 
@@ -20,7 +23,7 @@ where mail_id in (
     where state = 'intent' and issue_id is null and next_attempt_at <= $3
     order by next_attempt_at, mail_id limit $2 for update skip locked
 )
-returning mail_id, issue_id, contact_id, subject_id, template, language, class, purpose, sealed, attempts
+returning mail_id, issue_id, contact_id, subject_id, template, language, class, purpose, sealed, attempts, claimed_by
 
 -- name: claim_of_issue
 -- The mails of one issue that is being sent, from a number on.
@@ -31,7 +34,7 @@ where mail_id in (
     where issue_id = $5 and mail_id > $6 and state = 'intent' and next_attempt_at <= $3
     order by mail_id limit $2 for update skip locked
 )
-returning mail_id, issue_id, contact_id, subject_id, template, language, class, purpose, sealed, attempts
+returning mail_id, issue_id, contact_id, subject_id, template, language, class, purpose, sealed, attempts, claimed_by
 
 -- name: addresses
 -- The sealed address of a mail that has no letter of its own.
@@ -39,27 +42,34 @@ select mail_id, email_hash, contacts.sealed as address
 from mails join contacts using (contact_id)
 where mail_id = any($1::bigint[])
 
+-- name: bound_waiting
+select set_config('lock_timeout', $1, true)
+
 -- name: lock_consents
--- Until the end of the transaction: who ends a consent (an update of its row) waits so long.
-select from consents
+-- Until the end of the transaction: who ends a consent (an update of its row) waits so long. A row that somebody is
+-- changing this very moment is left out instead of waited for, so that one slow withdrawal holds up nobody else's.
+select mails.mail_id from consents
 join mails on mails.contact_id = consents.contact_id and mails.purpose = consents.purpose
 where mails.mail_id = any($1::bigint[]) and mails.class = 'marketing'
 order by consents.record_id
-for share of consents
+for share of consents skip locked
 
--- name: sendable
--- Which of these may be written now; asked once the locks are held. Subjects that are being erased are not among $2.
-select mail_id
+-- name: judge
+-- What each of these may do; asked once the locks are held. Subjects that are being erased are not among $2, consents
+-- that are locked are among $4.
+select mail_id,
+    mails.subject_id = any($2::bigint[]) as subject_lives,
+    class = 'statutory' or coalesce(
+        consents.status in ('ConsentGiven', 'RenewedConsentGiven')
+        and (consents.expires_at is null or consents.expires_at > $3)
+        and contacts.undeliverable_since is null,
+        false
+    ) as permitted,
+    class = 'statutory' or mail_id = any($4::bigint[]) as held
 from mails
 left join contacts using (contact_id)
 left join consents on consents.contact_id = mails.contact_id and consents.purpose = mails.purpose
-where mail_id = any($1::bigint[]) and mails.subject_id = any($2::bigint[]) and (
-    class = 'statutory' or (
-        consents.status in ('ConsentGiven', 'RenewedConsentGiven')
-        and (consents.expires_at is null or consents.expires_at > $3)
-        and contacts.undeliverable_since is null
-    )
-)
+where mail_id = any($1::bigint[])
 
 -- name: mark_unknown
 -- Committed before DATA: from then on nobody can know that it was not sent.
@@ -68,15 +78,17 @@ where mail_id = any($1::bigint[]) and state = 'claimed' and claimed_by = $2
 returning mail_id
 
 -- name: finish
+-- An attempt that met no mail server is not counted. Only what is still in the same hand is changed.
 update mails as stored
-set state = result.state, smtp_code = result.smtp_code, reason = result.reason, changed_at = $7::timestamptz,
+set state = result.state, smtp_code = result.smtp_code, reason = result.reason, changed_at = $8::timestamptz,
+    attempts = stored.attempts - (not result.tried)::integer,
     next_attempt_at = coalesce(result.next_attempt_at, stored.next_attempt_at),
-    sent_at = case when result.state = 'sent' then $7::timestamptz end,
+    sent_at = case when result.state = 'sent' then $8::timestamptz end,
     claimed_by = null, claimed_until = null,
-    sealed = case when result.state = 'intent' then stored.sealed end
-from unnest($2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::timestamptz[])
-    as result (mail_id, state, smtp_code, reason, next_attempt_at)
-where stored.mail_id = result.mail_id and stored.claimed_by = $1
+    sealed = case when result.state in ('intent', 'failed') then stored.sealed end
+from unnest($2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::timestamptz[], $7::boolean[])
+    as result (mail_id, state, smtp_code, reason, next_attempt_at, tried)
+where stored.mail_id = result.mail_id and stored.claimed_by = $1 and stored.state in ('claimed', 'unknown')
 
 -- name: recover
 -- What a dead sender had in hand. Claimed: DATA was never begun. Unknown: it may have been; what must be said is said
@@ -85,6 +97,10 @@ update mails set state = 'intent', claimed_by = null, claimed_until = null, chan
 where claimed_until < $1 and (state = 'claimed' or (state = 'unknown' and class = 'statutory'))
 returning mail_id
 
+-- name: forget_failed
+-- Nobody asked for it to be sent again: its letter goes.
+update mails set sealed = null where state = 'failed' and sealed is not null and changed_at < $1
+
 -- name: list
 select mail_id, issue_id, contact_id, template, language, class, purpose, state, attempts, smtp_code, reason,
     created_at, changed_at, sent_at
@@ -92,11 +108,17 @@ from mails
 where ($1::text is null or state = $1) and ($2::text is null or template = $2)
 order by mail_id desc limit $3
 
+-- name: find
+select mail_id, issue_id, contact_id, template, language, class, purpose, state, attempts, smtp_code, reason,
+    created_at, changed_at, sent_at, next_attempt_at, subject_id, sealed
+from mails where mail_id = $1
+
 -- name: count_by_state
 select template, class, state, count(*) as mails from mails group by template, class, state
 order by template, class, state
 
 -- name: retry
-update mails set state = 'intent', next_attempt_at = $2, changed_at = $2
-where mail_id = $1 and state = 'failed' and sealed is not null
+-- From the first attempt on. Marketing and mails of an issue are not repeated by hand.
+update mails set state = 'intent', attempts = 0, reason = null, smtp_code = null, next_attempt_at = $2, changed_at = $2
+where mail_id = any($1::bigint[]) and state = 'failed' and class = 'statutory' and sealed is not null
 returning mail_id
