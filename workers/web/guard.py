@@ -25,7 +25,7 @@ HEADERS = {
     "Server": "Lethe",
 }
 _TRANSPORT = "max-age=63072000"
-_PUBLIC = ("home", "subscribe", "unsubscribe", "policy", "contact", "style", "icon", "robots")
+_BEHIND_LINKS = ("confirm", "preferences", "one_click")
 
 
 def middleware(renderer: Renderer, metrics: Metrics, over_https: bool) -> Callable[..., Awaitable[web.StreamResponse]]:
@@ -71,7 +71,7 @@ def _dress(response: web.StreamResponse, page: str, over_https: bool) -> None:
     response.headers.add("Vary", "Accept-Language")
     if over_https:
         response.headers["Strict-Transport-Security"] = _TRANSPORT
-    if page not in _PUBLIC:
+    if page in _BEHIND_LINKS:
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
 
 

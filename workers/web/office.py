@@ -11,8 +11,10 @@ from aiohttp import web
 from workers.clock import Clock
 from workers.consent.desk import ConsentDesk
 from workers.consent.floods import Floods
+from workers.contact import ContactDesk
 from workers.engine.database import Connection
 from workers.mail.desk import MailDesk
+from workers.policies import Policies
 from workers.settings import Settings
 from workers.vault.keyring import Keyring
 from workers.web import language, source
@@ -38,7 +40,8 @@ class Office:
     floods: Floods
     renderer: Renderer
     clock: Clock
-    policy_version: Callable[[datetime], str]
+    contact: ContactDesk
+    policies: Policies
 
     async def in_transaction(self, work: Callable[[Connection, datetime], Awaitable[_T]]) -> _T:
         """What `work` returns, once it is committed. It is done again where two transactions waited for each other.

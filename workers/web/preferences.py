@@ -124,7 +124,7 @@ class Preferences:
                 changes.append(
                     ConsentChange(
                         Kind.GIVEN, choice.name, Entity.SUBJECT, _METHOD, now, contact_id=contact_id,
-                        language=language.of_request(request), privacy_notice=self._office.policy_version(now),
+                        language=language.of_request(request), privacy_notice=self._office.policies.version_at(now),
                         evidence=evidence, double_opt_in=True,
                     )
                 )  # fmt: skip

@@ -10,7 +10,9 @@ from workers.metrics import Metrics
 from workers.web import forms, guard, rendering
 from workers.web.ask_for_link import AskForLink
 from workers.web.confirm import Confirm
+from workers.web.contact import Contact
 from workers.web.office import Office
+from workers.web.policy import PolicyPages
 from workers.web.preferences import Preferences
 from workers.web.subscribe import Subscribe
 from workers.web.unsubscribe import Unsubscribe
@@ -68,6 +70,12 @@ def application(office: Office, metrics: Metrics) -> web.Application:
     _add(app, "/u/{token}", "one_click", unsubscribe.show, unsubscribe.act)
     _add(app, "/unsubscribe", "unsubscribe", ask.show, ask.take)
     _add(app, "/preferences/{token}", "preferences", preferences.show, preferences.act)
+    contact, policy = Contact(office), PolicyPages(office)
+    _add(app, "/contact", "contact", contact.show, contact.take)
+    _add(app, "/policy", "policy", policy.in_force)
+    _add(app, "/policy/diff", "policy_difference", policy.difference)
+    _add(app, "/policy/{version}", "policy_version", policy.version)
+    _add(app, "/policy/{version}/diff", "policy_version_difference", policy.difference)
     app.add_routes(
         [
             web.get("/style.css", _file(rendering.style(), "text/css", _STATIC), name="style"),

@@ -44,7 +44,7 @@ class Subscribe:
             changes = [
                 ConsentChange(
                     Kind.GIVEN, purpose, Entity.SUBJECT, "web_form", now, email=email, language=spoken,
-                    privacy_notice=self._office.policy_version(now),
+                    privacy_notice=self._office.policies.version_at(now),
                     evidence=self._office.evidence(
                         request, "/subscribe", wording=words.consent(spoken, shop),
                         title=consent.purposes[purpose].title_in(spoken),

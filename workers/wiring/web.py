@@ -1,7 +1,8 @@
 """The worker `web`: the pages for people."""
 
-from workers import clock
+from workers import clock, policies
 from workers.consent.floods import Floods
+from workers.contact import ContactDesk
 from workers.engine import host
 from workers.mail.desk import MailDesk
 from workers.web.office import Office
@@ -12,11 +13,13 @@ from workers.wiring.parts import Parts, Wired
 
 
 def wire(app: host.Host, parts: Parts) -> Wired:
-    """One web server; it reads no topic."""
-    settings = parts.settings
+    """One web server; it reads no topic. Raises UsageError when a policy or the purposes file is wrong."""
+    settings, keyring, mail = parts.settings, parts.keyring, MailDesk()
+    desk = consent.desk(parts)
+    declared = policies.load(settings.policies_dir, settings.time_zone)
     office = Office(
-        settings, parts.pool, parts.keyring, consent.desk(parts), MailDesk(), Floods(parts.keyring),
-        Renderer(settings), clock.system_clock, lambda now: "none",
+        settings, parts.pool, keyring, desk, mail, Floods(keyring), Renderer(settings), clock.system_clock,
+        ContactDesk(parts.vault, keyring, desk, mail, settings), declared,
     )  # fmt: skip
     site = Site(office, parts.metrics)
     return Wired([site], ready=lambda: site.listening)

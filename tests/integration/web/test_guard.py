@@ -22,6 +22,8 @@ _PAGES = (
     "/u/x",
     "/confirm/x",
     "/preferences/x",
+    "/contact",
+    "/policy",
     "/nothing",
 )
 _NOISE = (

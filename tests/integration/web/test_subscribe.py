@@ -1,10 +1,12 @@
 """Sign-up and confirmation: nothing begins before the person's own click, and nobody learns who is known."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.support.website import Website, fresh_source
+from workers.web import pace
 
 
 def _confirm_path(site: Website, email: str) -> str:
@@ -110,6 +112,15 @@ def test_every_address_gets_the_same_answer(site: Website) -> None:
         assert len({one.text for one in same}) == 1
         assert len({tuple(sorted((k, v) for k, v in one.headers.items() if k != "date")) for one in same}) == 1
     site.rows("update subjects set fenced_at = null returning 1")
+
+
+def test_no_answer_leaves_before_its_beat(site: Website) -> None:
+    site.subscribe("beat@example.com")
+    for path in ("/subscribe", "/unsubscribe"):
+        for email in ("beat@example.com", "no-beat@example.com", "no address"):
+            began_s = time.monotonic()
+            site.post(path, {"email": email, "purpose.newsletter": "yes"})
+            assert time.monotonic() - began_s >= pace.BEAT_S
 
 
 def test_an_address_gets_few_mails_whoever_asks(site: Website) -> None:
