@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     newsletter_from: str = Field("news@shop.example", description="Sender of what needs consent")
     bounce_address: str = Field("bounces@shop.example", description="Envelope sender; gets a tag per mail (VERP)")
     unsubscribe_address: str = Field("unsubscribe@shop.example", description="Gets a tag per subscription")
+    issue_weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "thursday"
+    issue_hour: int = Field(9, ge=0, le=23, description="When the weekly issue goes out, in the shop's time zone")
     time_zone: str = Field("Europe/Paris", description="The controller's: weekday and hour of an issue")
     smtp_host: str = "127.0.0.1"
     smtp_port: int = Field(1025, ge=1, le=65535)

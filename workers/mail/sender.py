@@ -46,8 +46,6 @@ _CLAIMED_AHEAD_S = 30.0
 _LOCK_WAIT = "2s"
 _SOON = timedelta(seconds=1)
 _STOP_S = 25.0
-CLAIM_S = 180.0
-"""Longer than a handful can take: its turn by the rate, the gate, and one conversation to its end."""
 
 Opened = tuple[Claimed, Letter]
 Delivery = asyncio.Task[tuple[Ready, Outcome]]

@@ -1,0 +1,1 @@
+"""`lethe newsletter`: issues, from a file to everybody who agreed."""
