@@ -1,0 +1,109 @@
+"""Issues in the ledger: who gets one, what pausing, going on and cancelling do."""
+
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from tests.integration.mail.conftest import CONTENT, Office, OfficeFor
+from tests.support import people
+from tests.support.smtp_server import SmtpServer, smtp_server
+from workers.clock import system_clock
+from workers.engine.exit import Exit
+from workers.errors import UsageError
+from workers.issues import book
+from workers.issues.starter import IssueStarter
+
+EMAILS = [f"p{number}@example.org" for number in range(6)]
+
+
+class Desk:
+    """An office with a starter; `turn` lets both do what there is to do."""
+
+    def __init__(self, office: Office, connection: asyncpg.Connection) -> None:
+        self.office = office
+        self.connection = connection
+        self.starter = IssueStarter(office.pool, system_clock, Exit())
+
+    async def schedule(self, name: str = "one", in_s: float = 0) -> int:
+        now = datetime.now(UTC)
+        send_at = now + timedelta(seconds=in_s)
+        return await book.schedule(self.connection, name, people.PURPOSE, {"en": CONTENT}, send_at, now)
+
+    async def turn(self, limit: int = 50) -> None:
+        while await self.starter.advance():
+            pass
+        for issue_id in self.starter.sending():
+            claimed = await self.office.claim(issue_id, limit)
+            if claimed:
+                await self.office.sender.send(claimed)
+        await self.starter.advance()
+
+    async def state(self, name: str = "one") -> str:
+        return (await book.find(self.connection, name)).state
+
+
+async def begin(office: Office, connection: asyncpg.Connection) -> tuple[Desk, dict[str, int]]:
+    return Desk(office, connection), await people.subscribe(connection, office.keyring, EMAILS)
+
+
+def received(server: SmtpServer) -> list[str]:
+    return sorted(server.recipients())
+
+
+async def test_everybody_who_agreed_gets_it_once(opened: OfficeFor) -> None:
+    with smtp_server() as server:
+        async with opened(server) as office, office.pool.acquire() as connection:
+            desk, contacts = await begin(office, connection)
+            await people.withdraw(connection, contacts[EMAILS[0]])
+            await connection.execute(
+                "update contacts set undeliverable_since = now() where contact_id = $1", contacts[EMAILS[1]]
+            )
+            await desk.schedule()
+            for _ in range(3):
+                await desk.turn()
+            assert await desk.state() == "sent"
+    assert received(server) == EMAILS[2:]
+
+
+async def test_it_waits_for_its_time(opened: OfficeFor) -> None:
+    with smtp_server() as server:
+        async with opened(server) as office, office.pool.acquire() as connection:
+            desk, _ = await begin(office, connection)
+            await desk.schedule(in_s=3600)
+            await desk.turn()
+            assert await desk.state() == "scheduled"
+            assert await desk.schedule(in_s=0), "what has not begun may still change"
+            await desk.turn()
+            with pytest.raises(UsageError, match="has begun already"):
+                await desk.schedule()
+    assert received(server) == EMAILS
+
+
+async def test_a_paused_issue_goes_on_where_it_stopped(opened: OfficeFor) -> None:
+    with smtp_server() as server:
+        async with opened(server) as office, office.pool.acquire() as connection:
+            desk, _ = await begin(office, connection)
+            await desk.schedule()
+            await desk.turn(limit=2)
+            await book.change_state(connection, "one", "paused", system_clock())
+            await desk.turn()
+            assert len(server.taken) == 2
+            await book.change_state(connection, "one", "sending", system_clock())
+            await desk.turn()
+            assert await desk.state() == "sent"
+    assert received(server) == EMAILS
+
+
+async def test_who_has_not_got_a_cancelled_issue_does_not_get_it(opened: OfficeFor) -> None:
+    with smtp_server() as server:
+        async with opened(server) as office, office.pool.acquire() as connection:
+            desk, _ = await begin(office, connection)
+            issue_id = await desk.schedule()
+            await desk.turn(limit=2)
+            await book.change_state(connection, "one", "cancelled", system_clock())
+            await desk.turn()
+            assert await book.progress(connection, issue_id) == {"sent": 2, "cancelled": 4}
+            with pytest.raises(UsageError, match="is cancelled: it cannot become sending"):
+                await book.change_state(connection, "one", "sending", system_clock())
+    assert len(server.taken) == 2
