@@ -32,7 +32,6 @@ class Housekeeper(mode.Service):
         self._metrics = metrics
         self._clock = clock
         self._exit = exit_
-        self._counted: set[str] = set()
 
     async def tidy(self) -> None:
         """Forget the dedupe keys that no replay can need any more; let dead letters go that nobody looked after in
@@ -45,11 +44,15 @@ class Housekeeper(mode.Service):
             for row in await self._pool.fetch(_LETTERS["count_by_code"])
             if row["state"] == "parked" and row["consumer_group"] == self._group
         }
-        for code in self._counted - parked.keys():  # not `clear`: other groups of this process are counted there too
+        for code in self._shown() - parked.keys():  # not `clear`: other groups of this process are counted there too
             self._metrics.dead_letters.remove(self._group, code)
         for code, letters in parked.items():
             self._metrics.dead_letters.labels(self._group, code).set(letters)
-        self._counted = set(parked)
+
+    def _shown(self) -> set[str]:
+        """The codes that the gauge has of this group."""
+        samples = [sample for metric in self._metrics.dead_letters.collect() for sample in metric.samples]
+        return {sample.labels["code"] for sample in samples if sample.labels["group"] == self._group}
 
     async def _expire_letters(self, now: datetime) -> None:
         oldest = now - timedelta(seconds=self._settings.dead_letter_max_age_s)

@@ -62,7 +62,13 @@ class Office:
         return mail_id
 
     async def add_issue(self, issue_id: int = 1) -> None:
-        """A mail of an issue for each contact."""
+        """An issue, and a mail of it for each contact."""
+        await self.pool.execute(
+            "insert into issues (issue_id, name, purpose, state, content, send_at, prepared, created_at, changed_at) "
+            "overriding system value values ($1, $2, $3, 'sending', '{}', now(), true, now(), now()) "
+            "on conflict do nothing",
+            issue_id, f"issue-{issue_id}", PURPOSE,
+        )  # fmt: skip
         await self.pool.execute(
             "insert into mails (issue_id, contact_id, subject_id, template, language, class, purpose, "
             "next_attempt_at, created_at, changed_at) "

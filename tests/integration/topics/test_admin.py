@@ -62,6 +62,8 @@ def test_creates_the_catalogue_and_then_has_nothing_to_do(cluster: Cluster) -> N
         "carrier.ups.addresses",
         "carrier.gls.addresses",
         "shipping.dead-letters",
+        "consents",
+        "newsletter.dead-letters",
         "relay.positions",
     }
     assert cluster.changes("ups", "gls") == ()
