@@ -178,7 +178,9 @@ def test_a_forgotten_group_with_batches_in_the_outbox_stops_the_worker(
     settings: Settings, admin: AdminClient, tmp_path: Path
 ) -> None:
     publish(settings, range(5))
-    with worker_process(settings, log=tmp_path / "killed.log", crash_at="lane.before_kafka_commit:1") as killed:
+    with worker_process(
+        settings, log=tmp_path / "killed.log", crash_at="lane.before_kafka_commit:1", ready=False
+    ) as killed:
         killed.wait()
     forget_group(admin, settings)
 
