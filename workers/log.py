@@ -42,6 +42,8 @@ def configure(form: Literal["json", "console"] = "json", level: str = "INFO") ->
     root.setLevel(level)
     for noisy in ("aiokafka", "faust", "mode", "aiohttp.access", "kafka"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # aiosmtpd repeats what a mail server is told: addresses, and whole commands.
+    logging.getLogger("mail").setLevel(logging.CRITICAL + 1)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -133,3 +133,9 @@ def test_noisy_libraries_are_heard_from_warnings_on(json_output: io.StringIO) ->
     events = [line["event"] for line in lines(json_output)]
     assert [event for event in events if str(event).startswith("chatter")] == ["chatter of lethe"]
     assert len(events) == 5
+
+
+def test_what_a_mail_server_is_told_is_not_repeated(output: io.StringIO) -> None:
+    for name in ("mail.log", "mail.error", "mail.warn", "mail.debug"):
+        logging.getLogger(name).error("RCPT TO:<%s>", SECRET)
+    assert output.getvalue() == ""
