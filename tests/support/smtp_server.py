@@ -176,8 +176,10 @@ def smtp_server(behaviour: Behaviour | None = None, protection: Protection | Non
         listening = asyncio.run_coroutine_threadsafe(
             loop.create_server(conversation, "127.0.0.1", server.port, ssl=context), loop
         ).result(10)
-        yield server
-        asyncio.run_coroutine_threadsafe(_end(listening), loop).result(10)
+        try:
+            yield server
+        finally:
+            asyncio.run_coroutine_threadsafe(_end(listening), loop).result(10)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
