@@ -6,7 +6,7 @@ import ipaddress
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +110,7 @@ class SmtpServer:
         self.behaviour = behaviour or Behaviour()
         self.port = ports.choose(1)[0]
         self.connections = 0
+        self.needs_login = False
         self._taken: list[Taken] = []
         self._lock = threading.Lock()
 
@@ -127,6 +128,8 @@ class SmtpServer:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Refuse or accept a recipient."""
+        if self.needs_login and not session.authenticated:
+            return "530 5.7.0 log in first"
         await asyncio.sleep(self.behaviour.delay_at_rcpt_s)
         refusal = self.behaviour.at_rcpt(address)
         if refusal is not None:
@@ -160,14 +163,18 @@ def smtp_server(behaviour: Behaviour | None = None, protection: Protection | Non
     options: dict[str, Any] = {"enable_SMTPUTF8": server.behaviour.smtputf8}
     context = protection.context() if protection is not None else None
     if protection is not None and protection.login is not None:
-        options |= {"authenticator": _only(protection.login), "auth_required": True, "auth_require_tls": False}
+        server.needs_login = True
+        options |= {"authenticator": _only(protection.login), "auth_require_tls": protection.security == "starttls"}
     if protection is not None and protection.security == "starttls":
         options |= {"tls_context": context, "require_starttls": True}
         context = None
 
+    conversations: list[SMTP] = []
+
     def conversation() -> SMTP:
         server.connections += 1
-        return _Conversation(server, loop=loop, **options)
+        conversations.append(_Conversation(server, loop=loop, **options))
+        return conversations[-1]
 
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -179,19 +186,23 @@ def smtp_server(behaviour: Behaviour | None = None, protection: Protection | Non
         try:
             yield server
         finally:
-            asyncio.run_coroutine_threadsafe(_end(listening), loop).result(10)
+            asyncio.run_coroutine_threadsafe(_end(listening, conversations), loop).result(10)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
 
 
-async def _end(listening: asyncio.Server) -> None:
+async def _end(listening: asyncio.Server, conversations: Iterable[SMTP]) -> None:
     listening.close()
+    for one in conversations:
+        if one.transport is not None:
+            one.transport.abort()
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0.02)  # for transports to close their sockets
 
 
 def certificate_for(folder: Path) -> tuple[Path, Path]:
@@ -216,6 +227,7 @@ def certificate_for(folder: Path) -> tuple[Path, Path]:
 
 def _only(login: tuple[str, str]) -> Callable[..., AuthResult]:
     def check(server: object, session: object, envelope: object, mechanism: str, data: LoginPassword) -> AuthResult:
-        return AuthResult(success=(data.login.decode(), data.password.decode()) == login)
+        is_known = (data.login.decode(), data.password.decode()) == login
+        return AuthResult(success=is_known, handled=is_known)
 
     return check

@@ -113,6 +113,9 @@ class Connections:
 
     async def _offer(self, connection: aiosmtplib.SMTP, parcel: Parcel, kept_open: bool = False) -> Outcome | None:
         """None where the server had given up a connection that was kept open: the mail was not offered to it."""
+        if not parcel.recipient.isascii() and not connection.supports_extension("smtputf8"):
+            self._idle.append(connection)
+            return Outcome(Answer.REFUSED)
         try:
             refusal = await self._address(connection, parcel)
             if refusal is None and parcel.may_begin():
@@ -120,9 +123,6 @@ class Connections:
             else:
                 outcome = refusal or Outcome(Answer.NOT_BEGUN)
                 await connection.rset()
-        except aiosmtplib.SMTPNotSupported:
-            self._idle.append(connection)  # the server takes ASCII addresses only, and this one is not
-            return Outcome(Answer.REFUSED)
         except _FAILURES as error:
             connection.close()
             code = _code(error)
