@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "newsletter": Entry(
         "workers.cli.newsletter.commands", "app", "Issues: look at, schedule, follow, pause and cancel them."
     ),
+    "mail": Entry("workers.cli.mail.commands", "app", "Mails: what became of each, send again, signing keys, a test."),
     "doctor": Entry("workers.cli.doctor.command", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."),
 }
 

@@ -120,5 +120,5 @@ order by template, class, state
 -- name: retry
 -- From the first attempt on. Marketing and mails of an issue are not repeated by hand.
 update mails set state = 'intent', attempts = 0, reason = null, smtp_code = null, next_attempt_at = $2, changed_at = $2
-where mail_id = any($1::bigint[]) and state = 'failed' and class = 'statutory' and sealed is not null
+where ($1::bigint[] is null or mail_id = any($1)) and state = 'failed' and class = 'statutory' and sealed is not null
 returning mail_id
