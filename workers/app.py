@@ -19,7 +19,9 @@ from workers.wiring.parts import Wire
 WORKERS = ("shipping", "relay", "newsletter", "mailer", "web")
 """Each is wired by the module of its name in `workers/wiring/`."""
 
-PROCESSES: Mapping[str, tuple[str, ...]] = {"shipping": ("shipping",), "relay": ("relay", "newsletter")}
+PROCESSES: Mapping[str, tuple[str, ...]] = {
+    "shipping": ("shipping",), "relay": ("relay", "newsletter"), "people": ("mailer", "web"),
+}  # fmt: skip
 """How `lethe up` spreads them over processes."""
 
 

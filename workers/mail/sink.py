@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,21 +13,26 @@ from aiosmtpd.controller import UnthreadedController
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 _MAX_MAIL_BYTES = 32 << 20
+_DIGITS = 8
 
 
 class Kept(NamedTuple):
     """One mail in the sink."""
 
-    name: str
+    number: int
     to: str
     subject: str
 
 
 class Sink(mode.Service):
-    """Listens on `port`; mails become `<number>.eml` in `folder`, the newest with the highest number."""
+    """Listens on `port`; mails become `<number>.eml` in `folder`, the newest with the highest number.
 
-    def __init__(self, folder: Path, host: str, port: int) -> None:
+    They are personal data: only their owner can read them, and only the last `most` are kept.
+    """
+
+    def __init__(self, folder: Path, host: str, port: int, most: int = 5000) -> None:
         super().__init__()
+        self._most = most
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._numbers = itertools.count(1 + max((int(file.stem) for file in _files(folder)), default=0))
@@ -51,9 +57,11 @@ class Sink(mode.Service):
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's)
         """Keep one mail."""
         content = envelope.original_content or b""
-        draft = self._folder / f".{next(self._numbers):08d}"
+        number = next(self._numbers)
+        draft = self._folder / f".{number:0{_DIGITS}d}"
         draft.write_bytes(content)
         os.replace(draft, self._folder / f"{draft.name[1:]}.eml")
+        (self._folder / f"{number - self._most:0{_DIGITS}d}.eml").unlink(missing_ok=True)
         return "250 kept"
 
 
@@ -63,10 +71,22 @@ def kept(folder: Path, limit: int = 100) -> list[Kept]:
     return [_summary(file) for file in newest]
 
 
+def read(folder: Path, number: str) -> EmailMessage | None:
+    """One mail; None where there is none of that number."""
+    if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS):
+        return None
+    file = folder / f"{int(number):0{_DIGITS}d}.eml"
+    return _parsed(file) if file.is_file() else None
+
+
 def _files(folder: Path) -> list[Path]:
     return [file for file in folder.glob("*.eml") if file.stem.isdigit()]
 
 
+def _parsed(file: Path) -> EmailMessage:
+    return message_from_bytes(file.read_bytes(), EmailMessage, policy=policy.default)
+
+
 def _summary(file: Path) -> Kept:
-    message = message_from_bytes(file.read_bytes(), policy=policy.default)
-    return Kept(file.name, str(message["To"]), str(message["Subject"]))
+    message = _parsed(file)
+    return Kept(int(file.stem), str(message["To"]), str(message["Subject"]))

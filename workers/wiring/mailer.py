@@ -6,7 +6,7 @@ import secrets
 from workers import clock
 from workers.engine import host
 from workers.issues.starter import IssueStarter
-from workers.mail import dkim
+from workers.mail import dkim, sink_pages
 from workers.mail.composer import Composer
 from workers.mail.ledger import Ledger
 from workers.mail.sender import Sender
@@ -28,4 +28,5 @@ def wire(app: host.Host, parts: Parts) -> Wired:
     )  # fmt: skip
     if settings.sink_dir is None:
         return Wired([starter, sender])
+    sink_pages.mount(app, settings.sink_dir)
     return Wired([Sink(settings.sink_dir, settings.smtp_host, settings.smtp_port), starter, sender])

@@ -13,11 +13,16 @@ ROOT = Path(__file__).parents[3]
 
 
 class Ports(NamedTuple):
-    """Where everything listens on 127.0.0.1; the controller and the second worker take the port behind."""
+    """Where everything listens on 127.0.0.1; Kafka's controller takes the port behind, further workers those behind.
+
+    `mail` is the sink's, `public` that of the pages for people.
+    """
 
     kafka: int = 19092
     postgres: int = 15432
     web: int = 6066
+    mail: int = 1025
+    public: int = 8025
 
     @classmethod
     def free(cls) -> "Ports":
@@ -25,7 +30,7 @@ class Ports(NamedTuple):
         require_checkout()
         from deploy.local import ports
 
-        return cls(*ports.choose(3, run=2))
+        return cls(*ports.choose(5, run=3))
 
 
 def require_checkout() -> None:
@@ -53,13 +58,14 @@ def stack(data_dir: Path, ports: Ports) -> "Stack":
     return Stack(data_dir, listen, jvm_options=kafka.QUICK_START, show_progress=False)
 
 
-def settings(stack: "Stack", data_dir: Path) -> Settings:
-    """The settings in force, but for where the stack is."""
+def settings(stack: "Stack", data_dir: Path, ports: Ports) -> Settings:
+    """The settings in force, but for where the stack is; mails are kept and not sent, unless a server is named."""
     from workers import settings as settings_module
 
     chosen = settings_module.load()
     carriers_dir = chosen.carriers_dir if chosen.carriers_dir.is_dir() else ROOT / "deploy" / "carriers"
     purposes = chosen.purposes_file if chosen.purposes_file.is_file() else ROOT / "deploy" / "purposes.yaml"
+    policies = chosen.policies_dir if chosen.policies_dir.is_dir() else ROOT / "deploy" / "policies"
     return settings_module.load(
         kafka_bootstrap=stack.bootstrap,
         kafka_security="PLAINTEXT",
@@ -70,4 +76,18 @@ def settings(stack: "Stack", data_dir: Path) -> Settings:
         keyring_dir=data_dir / "keyring",
         carriers_dir=carriers_dir.absolute(),
         purposes_file=purposes.absolute(),
+        policies_dir=policies.absolute(),
+        public_port=ports.public,
+        **_mail(chosen, data_dir, ports),
     )
+
+
+def _mail(chosen: Settings, data_dir: Path, ports: Ports) -> dict[str, object]:
+    """A mail server without a sink is somebody's choice; with one it is what an earlier `lethe up` left behind."""
+    if "smtp_host" in chosen.model_fields_set and chosen.sink_dir is None:
+        return {}
+    public = {} if "public_url" in chosen.model_fields_set else {"public_url": f"http://127.0.0.1:{ports.public}"}
+    return {
+        "smtp_host": "127.0.0.1", "smtp_port": ports.mail, "smtp_security": "none", "smtp_username": None,
+        "smtp_password": None, "sink_dir": data_dir / "mails", "dkim_dir": data_dir / "dkim", **public,
+    }  # fmt: skip

@@ -27,6 +27,10 @@ def _rows(lethe: LocalLethe) -> list[tuple[str, str]]:
     ]
     for name, port in lethe.web_ports.items():
         rows.append((f"Worker {name}", f"http://{settings.web_host}:{port}/health  /ready  /metrics"))
+    if "people" in lethe.web_ports:
+        rows.append(("Pages for people", f"{settings.public_url}/subscribe"))
+        if settings.sink_dir is not None:
+            rows.append(("Mails to people", f"http://{settings.web_host}:{lethe.web_ports['people']}/mails"))
     rows += [
         ("Orders go to", f"topic {settings.topic('orders')}, keyed by customer_ref"),
         ("Try", f"set -a; . {lethe.environment_file}; set +a    (only outside of this directory)"),

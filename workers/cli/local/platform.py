@@ -14,6 +14,7 @@ from workers.cli.local.embedded import Ports
 from workers.cli.local.steps import Steps
 from workers.cli.local.supervised import SupervisedWorker
 from workers.errors import LetheError, UsageError
+from workers.mail import dkim
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,12 +62,13 @@ class LocalLethe:
         with self._steps.step("Apache Kafka's programs are here (fetched once)", bar=True):
             jars.ensure(jars.default_cache(self.data_dir))
         self._lock = _lock(self.data_dir)
+        dkim.create(self.data_dir / "dkim")  # before the mailer looks for them
         known = self._stack.postgres.cluster_dir.exists()
         if known:
             self._start_workers()  # they load while the servers start, and wait for them
         with self._steps.step("Kafka and PostgreSQL answer"):
             self._stack.start()
-        self.settings = embedded.settings(self._stack, self.data_dir)
+        self.settings = embedded.settings(self._stack, self.data_dir, self.ports)
         environment.write(self.environment_file, environment.variables(self.settings))
         if not known:
             self._start_workers()
@@ -102,7 +104,7 @@ class LocalLethe:
                 done.result()
 
     def _start_workers(self) -> None:
-        child = environment.for_child(embedded.settings(self._stack, self.data_dir), embedded.ROOT)
+        child = environment.for_child(embedded.settings(self._stack, self.data_dir, self.ports), embedded.ROOT)
         folder = self.data_dir / "workers"
         self._workers = [
             SupervisedWorker(name, self._processes[name], port, folder, child) for name, port in self.web_ports.items()

@@ -16,10 +16,13 @@ def up(
     kafka_port: Port = 19092,
     postgres_port: Port = 15432,
     web_port: Port = 6066,
+    mail_port: Port = 1025,
+    public_port: Port = 8025,
 ) -> None:
     """Start Kafka, PostgreSQL and the workers, and keep them running until Ctrl-C.
 
-    What they hold is kept in the data directory and is there again at the next start. While it runs, other commands
+    Mails to people are kept and shown on a page, not sent, unless LETHE_SMTP_HOST names a mail server. What all of
+    them hold is kept in the data directory and is there again at the next start. While it runs, other commands
     in the same directory find it by themselves.
 
     Example: lethe up
@@ -36,7 +39,8 @@ def up(
     console = Console()
     steps = Steps(console)
     steps.say(f"Lethe starts; everything is kept in {data_dir.absolute()}")
-    lethe = LocalLethe(data_dir, Ports(kafka_port, postgres_port, web_port), steps, {} if no_workers else app.PROCESSES)
+    ports = Ports(kafka_port, postgres_port, web_port, mail_port, public_port)
+    lethe = LocalLethe(data_dir, ports, steps, {} if no_workers else app.PROCESSES)
     with Ending() as ending:
         try:
             lethe.start()

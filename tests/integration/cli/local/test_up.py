@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +24,8 @@ class Up:
     def __init__(self, directory: Path, ports: Ports) -> None:
         self.directory = directory
         self.output = directory / "up.out"
-        listen = ("--kafka-port", ports.kafka, "--postgres-port", ports.postgres, "--web-port", ports.web)
+        self.ports = ports
+        listen = [part for name, port in ports._asdict().items() for part in (f"--{name}-port", port)]
         self.command = [sys.executable, "-m", "workers", "up", *map(str, listen)]
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("LETHE_")},
@@ -85,3 +88,25 @@ def test_it_runs_is_guarded_starts_again_and_leaves_nothing_behind(up: Up) -> No
         process.kill()
         process.wait()
         waiting.wait_until(lambda: not up.left_over(), 90.0, lambda: f"gone: {up.left_over()}")
+
+
+@pytest.mark.timeout(600)
+def test_a_sign_up_becomes_a_mail_that_is_kept_and_not_sent(up: Up) -> None:
+    with up.running() as process:
+        form = urllib.parse.urlencode({"email": "ada@example.org", "purpose.newsletter": "yes"}).encode()
+        with urllib.request.urlopen(f"http://127.0.0.1:{up.ports.public}/subscribe", form, timeout=30) as answer:
+            assert answer.status == 200
+        mails = f"http://127.0.0.1:{up.ports.web + 2}/mails"
+        waiting.wait_until(lambda: "ada@example.org" in _page(mails), 30.0, lambda: _page(mails))
+        assert f"http://127.0.0.1:{up.ports.public}/confirm/" in _page(f"{mails}/1")
+        assert "Mails to people" in up.output.read_text()
+        kept = (up.directory / ".lethe" / "mails" / "00000001.eml").read_text()
+        assert kept.count("DKIM-Signature:") == 2
+        process.send_signal(signal.SIGINT)
+        assert process.wait(120) == 0
+
+
+def _page(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        text: str = answer.read().decode()
+        return text
