@@ -28,6 +28,17 @@ committed records has the address.
 
 **rss_mb** is the highest resident memory of the contender's process (VmHWM), over all rounds.
 
+**mails_per_s** is an issue to 20,000 subscribers, about 5 KB each, signed twice (RSA-2048, Ed25519), into one sink in
+a process of its own (`mail_sink`; it could take several times as much, see `sink_us_per_mail`):
+
+| name | what it is |
+|---|---|
+| `lethe` | the mailer as it ships, without a limit to its rate: sealed addresses, consents held while a mail begins |
+| `bare_aiosmtplib` | one file: plain addresses, a ledger with the same states, a look at the consent, no lock |
+
+Both have their recipients in the ledger before, ten connections, a personal link in each mail, and build and sign it by
+the same functions. The clock runs from the first to the last mail at the sink. Each recipient must get exactly one.
+
 Rounds are interleaved (A B C, A B C), the median is quoted beside the range: machines are noisy, and a
 contender's neighbours on two cores are the broker and the database, which do its share of the work.
 Compare within one run.

@@ -132,7 +132,7 @@ class Contender:
         """What it has used so far."""
         process = psutil.Process(self._alive().pid)
         spent = process.cpu_times()
-        return Usage(_peak_rss(process) / _MIB, spent.user + spent.system)
+        return Usage(peak_rss(process) / _MIB, spent.user + spent.system)
 
     def rss_mb(self) -> float:
         """Resident memory now, MiB."""
@@ -177,7 +177,7 @@ def wait_started(contender: Contender, timeout_s: float = 60) -> None:
     raise contender.fail(f"it read nothing within {timeout_s:.0f} s")
 
 
-def _peak_rss(process: psutil.Process) -> int:
+def peak_rss(process: psutil.Process) -> int:
     """Bytes. The kernel keeps the peak on Linux; elsewhere what is resident at the end stands for it."""
     status = Path(f"/proc/{process.pid}/status")
     if status.exists():

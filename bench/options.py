@@ -16,6 +16,8 @@ class Options(NamedTuple):
     latency_s: int
     latency_rounds: int
     soak_orders: int
+    mails: int
+    soak_mails: int
     calibrate: bool
     results: Path
     data_dir: Path
@@ -36,6 +38,8 @@ def parse(arguments: list[str] | None = None) -> Options:
     add("--latency", type=int, metavar="SECONDS", help="per round; 0 leaves latency out (20)")
     add("--latency-rounds", type=int, help="(2)")
     add("--soak", type=int, metavar="ORDERS", help="memory over so many orders; 0 leaves it out (1000000)")
+    add("--mails", type=int, help="per round; 0 leaves mails out (20000)")
+    add("--soak-mails", type=int, metavar="MAILS", help="memory over so many mails; 0 leaves it out (200000)")
     add("--results", type=Path, help="(bench/results.json; of a quick run: quick.json in the data directory)")
     add(
         "--data-dir",
@@ -44,15 +48,24 @@ def parse(arguments: list[str] | None = None) -> Options:
         help="where the servers keep their data (%(default)s)",
     )
     given = parser.parse_args(arguments)
-    usual = (5_000, 300, 1, 3, 1, 0) if given.quick else (100_000, 2_000, 3, 20, 2, 1_000_000)
-    named = (given.orders, given.naive_orders, given.rounds, given.latency, given.latency_rounds, given.soak)
-    orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders = (
+    usual = (
+        (5_000, 300, 1, 3, 1, 0, 2_000, 0) if given.quick else (100_000, 2_000, 3, 20, 2, 1_000_000, 20_000, 200_000)
+    )
+    named = (
+        given.orders, given.naive_orders, given.rounds, given.latency, given.latency_rounds, given.soak, given.mails,
+        given.soak_mails,
+    )  # fmt: skip
+    orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, mails, soak_mails = (
         usually if value is None else value for value, usually in zip(named, usual, strict=True)
     )
-    if min(orders, naive_orders) < SMALLEST or rounds < 1 or min(latency_s, latency_rounds, soak_orders) < 0:
+    if (
+        min(orders, naive_orders) < SMALLEST
+        or rounds < 1
+        or min(latency_s, latency_rounds, soak_orders, mails, soak_mails) < 0
+    ):
         parser.error(f"at least {SMALLEST} orders and one round, and nothing below 0")
     results = given.results or (given.data_dir / "quick.json" if given.quick else Path("bench/results.json"))
     return Options(
-        orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, not given.quick, results,
-        given.data_dir,
+        orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, mails, soak_mails, not given.quick,
+        results, given.data_dir,
     )  # fmt: skip

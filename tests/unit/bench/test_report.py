@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bench import latency, options, report
 from bench.latency import Latency
+from bench.mails import BARE, LETHE, Mailed
 from bench.throughput import Measured, Soak
 
 NAMES = (
@@ -75,3 +76,18 @@ def test_a_quick_run_does_not_overwrite_the_real_results() -> None:
 def test_numbers_that_measure_nothing_are_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit):
         options.parse(arguments)
+
+
+def test_mails_are_quoted_beside_the_bare_loop(results: report.Results) -> None:
+    assert "mails_per_s" not in report.to_json(results), "nothing is said about what was not measured"
+    for name, factor in ((LETHE, 1), (BARE, 2)):
+        results.mailed[name] = [Mailed(rate * factor, 600.0, 50.0, 90.0, 91.0, 92.0) for rate in (900, 500, 700)]
+    results.mail_soak = Mailed(650.0, 600.0, 50.0, 90.0, 91.0, 92.0)
+    content = report.to_json(results)
+    assert content["mails_per_s"] == {"lethe": 700, "bare_aiosmtplib": 1400}
+    assert content["mails"]["lethe_to_bare_aiosmtplib"] == 0.5
+    assert content["mails"]["spread"]["lethe"] == [500, 900]
+    assert content["mails"]["soak"]["last_quarter_mb"] == 91.0
+    console = Console(file=io.StringIO(), width=120)
+    report.show(results, console)
+    assert "lethe / bare aiosmtplib: 0.50" in console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
