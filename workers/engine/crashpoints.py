@@ -23,6 +23,8 @@ Label = Literal[
     "mail.unknown",
     "mail.released",
     "mail.answered",
+    "postbox.after_store",
+    "postbox.before_commit",
 ]
 
 _armed, _, _count = os.environ.get("LETHE_CRASH_AT", "").partition(":")
