@@ -16,8 +16,17 @@ _NOTE = "[Card numbers were struck out when this mail arrived; attachments were 
 def without_cards(content: bytes) -> bytes:
     """The mail as it came; or, where a text or the subject holds a card number, a mail of its words without it.
 
-    Reports of mail servers are left as they are: their long numbers are queue names.
+    Reports of mail servers are left as they are: their long numbers are queue names. A mail that cannot be read is
+    looked through as it is.
     """
+    try:
+        return _judged(content)
+    except Exception:  # whatever form a mail has, it must not get lost over it
+        text = content.decode("utf-8", "surrogateescape")
+        return mail_text.without_cards(text).encode("utf-8", "surrogateescape") if cards.find(text) else content
+
+
+def _judged(content: bytes) -> bytes:
     message = message_from_bytes(content[:_READ_BYTES])
     if message.get_content_type() == "multipart/report":
         return content

@@ -20,8 +20,9 @@ _ADDRESS = re.compile(r"[^\s<>,;:\"]+@[^\s<>,;:\"]+")
 _MESSAGE_ID = re.compile(r"<[^\s<>]+@[^\s<>]+>")
 _NOBODY = re.compile(
     r"user[ -]unknown|unknown[ -](?:user|recipient|mailbox|address)|no such (?:user|mailbox|recipient|address|person)"
-    r"|(?:user|recipient|mailbox|address|account)[^.\n]{0,60}(?:does ?n(?:o|'|\u2019)t exist"
-    r"|not (?:found|exist|known)|unknown|disabled|inactive|deactivated)|does not exist|invalid (?:recipient|mailbox|address)|no mailbox|unrouteable",
+    r"|(?:user|recipient|mailbox|address|account)[^.\n]{0,60}(?:not (?:found|exist|known)|unknown|disabled|inactive"
+    r"|deactivated)|does ?n(?:o|'|\u2019)t exist|does not exist|invalid (?:recipient|mailbox|address)|no mailbox"
+    r"|unrouteable",
     re.IGNORECASE,
 )
 _GONE = frozenset(((1, 0), (1, 1), (1, 2), (1, 3), (1, 4), (1, 6), (1, 10), (2, 1), (4, 4), (4, 310)))
