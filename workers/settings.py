@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     consents_partitions: int = Field(2, ge=1, le=1000)
     purposes_file: Path = Field(Path("deploy/purposes.yaml"), description="What people may consent to")
     policies_dir: Path = Field(Path("deploy/policies"), description="The policy's versions, Markdown")
+    policy_notice_days: int = Field(14, ge=0, description="People are told of a material change so long before it")
     consent_years: int = Field(3, ge=1, le=10, description="A consent expires so long after the last own contact")
     confirm_hours: int = Field(48, ge=1, le=720, description="How long a confirmation link works")
 

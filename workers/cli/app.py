@@ -43,6 +43,8 @@ COMMANDS: Final = {
     "newsletter": Entry(
         "workers.cli.newsletter.commands", "app", "Issues: look at, schedule, follow, pause and cancel them."
     ),
+    "postbox": Entry("workers.cli.postbox.commands", "app", "Mails to the shop: list, read, mark as done."),
+    "policy": Entry("workers.cli.policy.commands", "app", "The policy: its versions, what changed, publishing one."),
     "doctor": Entry("workers.cli.doctor.command", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."),
 }
 

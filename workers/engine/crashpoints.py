@@ -23,6 +23,7 @@ Label = Literal[
     "mail.unknown",
     "mail.released",
     "mail.answered",
+    "announcer.before_commit",
     "postbox.after_store",
     "postbox.before_commit",
 ]

@@ -54,6 +54,10 @@ CLASSES = {
     },
     "migrations": {"none": "name checksum applied_at"},
     "outbox": {"none": "lane position next_position occurred_at", "pseudonym": "subject_ids", "sealed": "records"},
+    "policy_versions": {
+        "none": "version effective material summaries state reached_contact_id reached_subject_id mails published_at "
+        "changed_at",
+    },
     "positions": {"none": "consumer_group topic partition next_offset advanced_at"},
     "relay_shards": {"none": "shard next_position"},
     "shipments": {
