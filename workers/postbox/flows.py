@@ -59,10 +59,18 @@ class Flows:
             return await self._bounce(connection, letter, decided.bounce, now)
         if flow in (Flow.COMPLAINT, Flow.OPT_OUT):
             return await self._complaint(connection, letter, flow, now)
+        email = mail_header.address(letter.arrival.message, "Reply-To", "From")
+        sender_hash = None if email is None else self._keyring.lookup_hash("email", email.encode())
+        verdict = await self._of_a_sender(connection, letter, flow, email, now)
+        return verdict._replace(sender_hash=sender_hash)
+
+    async def _of_a_sender(
+        self, connection: Connection, letter: Letter, flow: Flow, email: str | None, now: datetime
+    ) -> Verdict:
         if flow is Flow.UNSUBSCRIBE:
             return await self._unsubscribe(connection, letter, now)
         if flow is Flow.QUESTION:
-            return await self._question(connection, letter, now)
+            return await self._question(connection, letter, email, now)
         if flow is Flow.AUTO_REPLY:
             return Verdict(SORTED, flow, "not_answered")
         return Verdict(FOR_PERSON, flow, "not_answered", self._mail_of(letter))
@@ -135,9 +143,8 @@ class Flows:
         )  # fmt: skip
         return Verdict(SORTED, Flow.UNSUBSCRIBE, await self._apply(connection, change, now))
 
-    async def _question(self, connection: Connection, letter: Letter, now: datetime) -> Verdict:
+    async def _question(self, connection: Connection, letter: Letter, email: str | None, now: datetime) -> Verdict:
         message = letter.arrival.message
-        email = mail_header.address(message, "Reply-To", "From")
         if email is None:
             return Verdict(FOR_PERSON, Flow.QUESTION, "no_address_to_answer_to")
         contact = await self._consent.contact_by_email(connection, email)
@@ -151,9 +158,8 @@ class Flows:
             connection, email=email, question=self._question_text(letter, message, written), language=spoken, now=now,
             forward=is_passed_on, acknowledge=await self._may_acknowledge(connection, letter, now),
         )  # fmt: skip
-        sender_hash = self._keyring.lookup_hash("email", email.encode())
         state = SORTED if is_passed_on else FOR_PERSON
-        return Verdict(state, Flow.QUESTION, "passed_on" if is_passed_on else "listed", answered_mail, sender_hash)
+        return Verdict(state, Flow.QUESTION, "passed_on" if is_passed_on else "listed", answered_mail)
 
     def _question_text(self, letter: Letter, message: Message, written: str) -> str:
         subject = mail_header.text(message, "Subject")

@@ -93,8 +93,8 @@ class Sorter(mode.Service):
             if not await self._inbox.hold(connection, claimed.inbox_mail_id):
                 return
             verdict = await self._flows.carry_out(connection, letter, decided, self._clock())
-            await self._inbox.finish(connection, claimed.inbox_mail_id, verdict, self._clock())
             crashpoints.reach("postbox.before_commit")
+            await self._inbox.finish(connection, claimed.inbox_mail_id, verdict, self._clock())
         self._metrics.inbox_mails.labels(verdict.flow, verdict.outcome).inc()
 
     async def _give_up(self, connection: Connection, claimed: Claimed, why: str) -> None:

@@ -1,6 +1,7 @@
 """Every flow of the postbox, from the LMTP conversation to what the person's consent says."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,7 @@ def test_a_bounce_without_a_tag_is_known_by_the_message_that_it_quotes(box: Post
 
 def test_a_forged_bounce_changes_nothing_and_a_person_sees_it(box: Postbox) -> None:
     box.subscribe("victim@example.com")
+    box.post("victim@example.com", purpose="newsletter")
     forged = sample(samples.POSTFIX, to="victim@example.com", message_id="1.0123456789abcdef@shop.example")
     for recipient in (BOUNCES, "bounces+YgAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAA@shop.example", CONTACT):
         mail = box.sorted_mail(forged, recipient, sender="")
@@ -230,6 +232,7 @@ def test_vacations_and_receipts_are_noted_and_nothing_else(box: Postbox) -> None
 def test_a_mail_to_nobody_we_know_waits_for_a_person(box: Postbox) -> None:
     mail = box.sorted_mail(question("stranger"), "sales@shop.example")
     assert (mail["state"], mail["flow"]) == ("for_person", "other")
+    assert mail["sender_hash"].bytes == box.ring.lookup_hash("email", b"ada@example.com"), "an erasure must find it"
 
 
 def test_the_fence_holds_for_the_postbox_too(box: Postbox) -> None:
@@ -244,3 +247,13 @@ def test_the_fence_holds_for_the_postbox_too(box: Postbox) -> None:
     mail = box.sorted_mail(sample(samples.UNSUBSCRIBE, number="f"), box.unsubscribe_address(contact_id))
     assert mail["state"] == "sorted"
     assert box.statuses(email) == {"newsletter": "ConsentWithdrawn"}
+
+
+def test_without_a_mailbox_of_its_own_the_staff_reads_questions_in_the_postbox(
+    stack: Endpoints, tmp_path: Path
+) -> None:
+    with postbox(stack, tmp_path, staff_address=None) as (alone, _):
+        mail = alone.sorted_mail(question("alone"))
+        assert (mail["state"], mail["outcome"]) == ("for_person", "listed")
+        assert alone.letters("contact_question") == [], "it would come back to this postbox"
+        assert [one[0] for one in alone.letters("contact_acknowledged")] == ["ada@example.com"]

@@ -44,8 +44,6 @@ def test_a_kill_after_the_answer_loses_nothing(stack: Endpoints, tmp_path: Path)
     """Killed in the moment in which the mail server has read its 250, with everything still to be sorted."""
     with prepared(stack, tmp_path) as box:
         with worker_process(box.settings, ("postbox",)) as worker:
-            worker.signal(signal.SIGSTOP)
-            worker.signal(signal.SIGCONT)
             for number in range(20):
                 box.deliver(question(number, f"p{number}@example.com"), sender=f"p{number}@example.com")
             worker.kill()
