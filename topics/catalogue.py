@@ -27,10 +27,15 @@ DEAD_LETTERS = "shipping.dead-letters"
 RELAY_POSITIONS = "relay.positions"
 CONSENTS = "consents"
 NEWSLETTER_DEAD_LETTERS = "newsletter.dead-letters"
-TEMPLATES = (ORDERS, CARRIER_ADDRESSES, DEAD_LETTERS, RELAY_POSITIONS, CONSENTS, NEWSLETTER_DEAD_LETTERS)
+POLICIES = "policies"
+ANNOUNCEMENTS_DEAD_LETTERS = "announcements.dead-letters"
+TEMPLATES = (
+    ORDERS, CARRIER_ADDRESSES, DEAD_LETTERS, RELAY_POSITIONS, CONSENTS, NEWSLETTER_DEAD_LETTERS, POLICIES,
+    ANNOUNCEMENTS_DEAD_LETTERS,
+)  # fmt: skip
 
 # Written inside Kafka transactions only: control records lie between the data.
-TRANSACTIONAL = frozenset({CARRIER_ADDRESSES, DEAD_LETTERS, NEWSLETTER_DEAD_LETTERS})
+TRANSACTIONAL = frozenset({CARRIER_ADDRESSES, DEAD_LETTERS, NEWSLETTER_DEAD_LETTERS, ANNOUNCEMENTS_DEAD_LETTERS})
 
 _CARRIER = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _CARRIER_ADDRESSES = re.compile(r"carrier\.[a-z][a-z0-9-]{0,31}\.addresses")
@@ -76,6 +81,7 @@ def catalogue(
     topics = [_orders(prefix), *(_carrier(prefix, carrier) for carrier in sorted(set(carriers)))]
     topics += [_dead_letters(prefix, "shipping"), _relay_positions(prefix)]
     topics += [_consents(prefix), _dead_letters(prefix, "newsletter")]
+    topics += [_policies(prefix), _dead_letters(prefix, "announcements")]
     known = set(TEMPLATES) | {topic.name.removeprefix(prefix) for topic in topics}
     if unknown := sorted(set(overrides) - known):
         raise ValueError(f"settings for unknown topic {unknown[0]!r}: known are {', '.join(sorted(known))}")
@@ -194,4 +200,21 @@ def _consents(prefix: str) -> Topic:
         consume=("newsletter",),
         description="Consent to mail, given and withdrawn, as the shop's systems publish it.",
         configs=_BROKER_CLOCK | _SHORT_SEGMENTS | {"max.message.bytes": str(4 * 1024 * 1024)},
+    )
+
+
+def _policies(prefix: str) -> Topic:
+    return Topic(
+        name=prefix + POLICIES,
+        template=POLICIES,
+        key="version",
+        events=("policy.published",),
+        partitions=1,
+        cleanup="delete",
+        retention_ms=365 * DAY_MS,
+        personal_data="none",
+        produce=("controller",),
+        consume=("announcements",),
+        description="Versions of the privacy policy, as the controller publishes them.",
+        configs=dict(_BROKER_CLOCK),
     )

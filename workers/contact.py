@@ -29,20 +29,33 @@ class ContactDesk:
         self._floods = Floods(keyring)
         self._settings = settings
 
-    async def ask(self, connection: Connection, *, email: str, question: str, language: str, now: datetime) -> str:
+    async def ask(
+        self,
+        connection: Connection,
+        *,
+        email: str,
+        question: str,
+        language: str,
+        now: datetime,
+        forward: bool = True,
+        acknowledge: bool = True,
+    ) -> str:
         """Forward a question, in the caller's transaction; returns the reference that both sides are given.
 
         Every question reaches the shop; the acknowledgement is sent a few times a day to one address only, as nobody
-        has shown that it is the asking person's own. Raises Refused where `email` is no address.
+        has shown that it is the asking person's own. `forward` is False where the shop has it already, `acknowledge`
+        where a machine must not answer. Raises Refused where `email` is no address.
         """
         spelled = normalise(email)
         reference = f"{now:%Y%m%d}-{secrets.token_hex(3)}"
         subject = await self._subject(connection, spelled, reference)
-        await self._mail_desk.post(
-            connection, subject, to=self._settings.contact_address, template="contact_question", language=language,
-            values={"reference": reference, "question": question}, now=now, reply_to=spelled,
-        )  # fmt: skip
-        if await self._floods.allow(connection, "contact", spelled, _ACKNOWLEDGED_PER_DAY, _DAY_S, now):
+        if forward:
+            await self._mail_desk.post(
+                connection, subject, to=self._settings.staff_address or self._settings.contact_address,
+                template="contact_question", language=language, values={"reference": reference, "question": question},
+                now=now, reply_to=spelled,
+            )  # fmt: skip
+        if acknowledge and await self._floods.allow(connection, "contact", spelled, _ACKNOWLEDGED_PER_DAY, _DAY_S, now):
             await self._mail_desk.post(
                 connection, subject, to=spelled, template="contact_acknowledged", language=language,
                 values={"reference": reference, "date": now.date().isoformat()}, now=now,

@@ -41,6 +41,7 @@ class RefusalCode(StrEnum):
     ORDER_CONFLICT = "order_conflict"
     ORDER_STATE = "order_state"
     ORDER_UNKNOWN = "order_unknown"
+    POLICY_CONFLICT = "policy_conflict"
     SUBJECT_FENCED = "subject_fenced"
     TIME_IMPLAUSIBLE = "time_implausible"
     TOO_DEEP = "too_deep"

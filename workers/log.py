@@ -40,7 +40,7 @@ def configure(form: Literal["json", "console"] = "json", level: str = "INFO") ->
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("aiokafka", "faust", "mode", "aiohttp.access", "kafka"):
+    for noisy in ("aiokafka", "faust", "mode", "aiohttp.access", "kafka", "flufl.bounce"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     # aiosmtpd repeats what a mail server is told: addresses, and whole commands.
     logging.getLogger("mail").setLevel(logging.CRITICAL + 1)

@@ -55,6 +55,10 @@ class Metrics:
         )
         self.page_answers = self._counter("lethe_page_answers_total", "Answers to people", "page", "status")
         self.mails = self._counter("lethe_mails_total", "Attempts at mails, by what became of them", "state")
+        self.inbox_mails = self._counter("lethe_inbox_mails_total", "Mails received, by what became of them", "flow",
+                                         "outcome")  # fmt: skip
+        self.inbox_open = self._gauge("lethe_inbox_open", "Mails not sorted yet, or waiting for a person", "state",
+                                      "flow")  # fmt: skip
         self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
         self.dead_letters_expired = self._counter(
             "lethe_dead_letters_expired_total", "Parked events let go because nobody looked after them in time",

@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     consents_partitions: int = Field(2, ge=1, le=1000)
     purposes_file: Path = Field(Path("deploy/purposes.yaml"), description="What people may consent to")
     policies_dir: Path = Field(Path("deploy/policies"), description="The policy's versions, Markdown")
+    policy_notice_days: int = Field(14, ge=0, description="People are told of a material change so long before it")
     consent_years: int = Field(3, ge=1, le=10, description="A consent expires so long after the last own contact")
     confirm_hours: int = Field(48, ge=1, le=720, description="How long a confirmation link works")
 
@@ -109,8 +110,13 @@ class Settings(BaseSettings):
     dkim_dir: Path = Field(Path(".lethe/dkim"), description="rsa.pem and ed25519.pem; not signed where it is missing")
     dkim_domain: str = "shop.example"
     dkim_selector: str = Field("lethe", description="<selector>-rsa and <selector>-ed25519 are published in DNS")
+    staff_address: str | None = Field(
+        None, description="Where people of the shop read questions; without it they are at contact_address, or listed"
+    )
     postbox_host: str = "127.0.0.1"
     postbox_port: int = Field(8024, ge=1, le=65535, description="LMTP, for the shop's mail server to deliver to")
+    postbox_max_bytes: int = Field(32 << 20, ge=1 << 16, description="Larger mails are refused while they are sent")
+    postbox_kept_days: int = Field(30, ge=1, description="How long the sealed copy of a mail that was dealt with stays")
     sink_dir: Path | None = Field(None, description="Where `lethe up` keeps mails instead of sending them")
     relay_shards: int = Field(1, ge=1, le=64)
     relay_poll_s: float = Field(0.2, gt=0)

@@ -68,7 +68,7 @@ class ShippingUnit:
                 ShipmentState(row["state"]),
                 row["revision"],
                 row["contact_consent"],
-                _unseal(row["recipient"], subjects.get(row["subject_id"]), shipment_id),
+                open_recipient(row["recipient"], subjects.get(row["subject_id"]), shipment_id),
                 row["placed_at"],
             )
 
@@ -165,7 +165,7 @@ def _seal(shipment: Shipment, subject: Subject) -> bytes | None:
     return subject.key.seal(plaintext, _place(subject.subject_id, shipment.shipment_id))
 
 
-def _unseal(sealed: bytes | None, subject: Subject | None, shipment_id: str) -> Recipient | None:
+def open_recipient(sealed: bytes | None, subject: Subject | None, shipment_id: str) -> Recipient | None:
     """The recipient; None when it was erased, or is another person's than the event's."""
     if sealed is None or subject is None:
         return None

@@ -44,6 +44,8 @@ COMMANDS: Final = {
         "workers.cli.newsletter.commands", "app", "Issues: look at, schedule, follow, pause and cancel them."
     ),
     "mail": Entry("workers.cli.mail.commands", "app", "Mails: what became of each, send again, signing keys, a test."),
+    "postbox": Entry("workers.cli.postbox.commands", "app", "Mails to the shop: list, read, mark as done."),
+    "policy": Entry("workers.cli.policy.commands", "app", "The policy: its versions, what changed, publishing one."),
     "doctor": Entry("workers.cli.doctor.command", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."),
 }
 

@@ -23,6 +23,9 @@ Label = Literal[
     "mail.unknown",
     "mail.released",
     "mail.answered",
+    "announcer.before_commit",
+    "postbox.after_store",
+    "postbox.before_commit",
 ]
 
 _armed, _, _count = os.environ.get("LETHE_CRASH_AT", "").partition(":")

@@ -74,12 +74,11 @@ class Composer:
         self, mail: Claimed, letter: desk.Letter, unsubscribe: tuple[str, str] | None, now: datetime
     ) -> Envelope:
         settings, is_marketing = self._settings, mail.class_ == "marketing"
-        mark = self._keyring.lookup_hash("mail-link", b"message-id %d" % mail.mail_id).hex()[:16]
         return Envelope(
             sender=settings.newsletter_from if is_marketing else settings.mail_from,
             sender_name=settings.shop_name,
             to=letter.to,
-            message_id=f"{mail.mail_id}.{mark}@{settings.dkim_domain}",
+            message_id=links.message_id(self._keyring, mail.mail_id, settings.dkim_domain),
             at=now,
             unsubscribe=unsubscribe,
             list_id=f"{mail.purpose}.{settings.dkim_domain}" if is_marketing else None,

@@ -2,6 +2,7 @@
 
     unsubscribe   one contact and one purpose; in the one-click link and in the mailto alternative
     bounce        one mail; in the envelope sender (VERP), so that a bounce says which mail it is about
+    Message-ID    one mail; survives where a mail server writes the envelope sender in lower case
 
 A token is base64url of kind, number, purpose and a keyed hash (128 bits) over them. It opens nothing else: whoever
 gets a forwarded mail can end that one subscription and see nothing.
@@ -10,6 +11,7 @@ gets a forwarded mail can end that one subscription and see nothing.
 import base64
 import binascii
 import hmac
+import re
 import struct
 from typing import NamedTuple
 
@@ -18,6 +20,8 @@ from workers.vault.keyring import Keyring
 _LOOKUP = "mail-link"
 _NUMBER = struct.Struct(">cQ")
 _MAC_SIZE_BYTES = 16
+_MARK_DIGITS = 16
+_MESSAGE_ID = re.compile(r"([1-9][0-9]{0,17})\.([0-9a-f]{16})", re.IGNORECASE | re.ASCII)
 _UNSUBSCRIBE = b"u"
 _BOUNCE = b"b"
 
@@ -51,6 +55,20 @@ def read_bounce_token(keyring: Keyring, token: str) -> int | None:
     return None if read is None else read[0]
 
 
+def message_id(keyring: Keyring, mail_id: int, domain: str) -> str:
+    """The Message-ID of one mail, without angle brackets; the same each time."""
+    return f"{mail_id}.{_mark(keyring, mail_id)}@{domain}"
+
+
+def read_message_id(keyring: Keyring, message_id: str, domain: str) -> int | None:
+    """The mail's number; None for a Message-ID that this keyring did not make."""
+    found = _MESSAGE_ID.fullmatch(message_id.partition("@")[0])
+    if found is None or message_id.partition("@")[2].lower() != domain.lower():
+        return None
+    mail_id = int(found[1])
+    return mail_id if hmac.compare_digest(found[2].lower(), _mark(keyring, mail_id)) else None
+
+
 def tagged(address: str, token: str) -> str:
     """`local+token@domain`: how a mail address carries a token (RFC 5233 subaddress)."""
     local, _, domain = address.rpartition("@")
@@ -62,6 +80,10 @@ def tag_of(address: str) -> str | None:
     local = address.rpartition("@")[0]
     _, plus, tag = local.partition("+")
     return tag if plus and tag else None
+
+
+def _mark(keyring: Keyring, mail_id: int) -> str:
+    return keyring.lookup_hash(_LOOKUP, b"message-id %d" % mail_id).hex()[:_MARK_DIGITS]
 
 
 def _token(keyring: Keyring, kind: bytes, number: int, rest: bytes) -> str:

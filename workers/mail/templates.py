@@ -20,6 +20,7 @@ from workers.mail.mime import Content
 
 LANGUAGES = ("en", "fr")
 _PACKAGE = "workers.mail"
+_OF_PARAGRAPHS = frozenset(("question",))
 
 
 def names() -> list[str]:
@@ -40,7 +41,7 @@ def render(name: str, language: str, values: Mapping[str, str]) -> Content:
         raise KeyError(name)
     language = supported(language)
     template = _environment(language).get_template(f"{name}.j2")
-    context = template.new_context({key: " ".join(value.split()) for key, value in values.items()})
+    context = template.new_context({key: _plain(key, value) for key, value in values.items()})
     parts = {block: _text(template, block, context) for block in ("subject", "body", "action")}
     return page(parts["subject"], parts["body"], parts["action"], values.get("url", ""), language)
 
@@ -60,6 +61,12 @@ def page(subject: str, body: str, action: str, url: str, language: str) -> Conte
 def layout(name: str, language: str) -> jinja2.Template:
     """An HTML page, escaping what is put into it."""
     return _environment(supported(language), escaped=True).get_template(name)
+
+
+def _plain(key: str, value: str) -> str:
+    """A value without line breaks; what a person wrote at length keeps its paragraphs."""
+    paragraphs = value.split("\n\n") if key in _OF_PARAGRAPHS else [value]
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def _text(template: jinja2.Template, block: str, context: jinja2.runtime.Context) -> str:

@@ -21,7 +21,7 @@ CLASSES = {
         "pseudonym": "record_id contact_id",
     },
     "contacts": {
-        "none": "language soft_bounces undeliverable_since last_own_contact_at created_at",
+        "none": "language soft_bounces soft_bounced_at undeliverable_since last_own_contact_at created_at",
         "pseudonym": "contact_id email_hash subject_id reference_hash",
         "sealed": "sealed",
     },
@@ -37,6 +37,11 @@ CLASSES = {
     },
     "events_seen": {"none": "seen_at", "pseudonym": "event_key"},
     "floods": {"none": "kind window_start count", "pseudonym": "flood_hash"},
+    "inbox_mails": {
+        "none": "state flow outcome attempts size_bytes key_epoch received_at changed_at",
+        "pseudonym": "inbox_mail_id fingerprint mail_id sender_hash",
+        "sealed": "wrapped_key sealed",
+    },
     "issues": {
         "none": "issue_id name purpose state content send_at reached_contact_id prepared created_at changed_at",
     },
@@ -49,6 +54,10 @@ CLASSES = {
     },
     "migrations": {"none": "name checksum applied_at"},
     "outbox": {"none": "lane position next_position occurred_at", "pseudonym": "subject_ids", "sealed": "records"},
+    "policy_versions": {
+        "none": "version effective material summaries state reached_contact_id reached_subject_id mails published_at "
+        "changed_at",
+    },
     "positions": {"none": "consumer_group topic partition next_offset advanced_at"},
     "relay_shards": {"none": "shard next_position"},
     "shipments": {

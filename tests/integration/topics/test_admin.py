@@ -64,6 +64,8 @@ def test_creates_the_catalogue_and_then_has_nothing_to_do(cluster: Cluster) -> N
         "shipping.dead-letters",
         "consents",
         "newsletter.dead-letters",
+        "policies",
+        "announcements.dead-letters",
         "relay.positions",
     }
     assert cluster.changes("ups", "gls") == ()

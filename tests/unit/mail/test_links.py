@@ -46,3 +46,20 @@ def test_an_address_carries_a_token_there_and_back() -> None:
     assert len(address.partition("@")[0]) <= 64, "RFC 5321, 4.5.3.1.1"
     long = links.tagged("unsubscribe@shop.example", links.unsubscribe_token(RING, 2**62, "newsletter"))
     assert len(long.partition("@")[0]) <= 64
+
+
+def test_a_message_id_names_its_mail_in_any_case_and_a_changed_one_names_none() -> None:
+    made = links.message_id(RING, 42, "shop.example")
+    assert links.read_message_id(RING, made, "shop.example") == 42
+    assert links.read_message_id(RING, made.upper(), "Shop.Example") == 42
+    assert links.read_message_id(RING, made, "other.example") is None
+    for changed in (
+        "43" + made[2:],
+        made.replace("@", "0@"),
+        made[:3] + "0" * 16 + "@shop.example",
+        "",
+        "@",
+        "x",
+        "٤٢.",
+    ):
+        assert links.read_message_id(RING, changed, "shop.example") is None

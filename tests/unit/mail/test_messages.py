@@ -122,3 +122,11 @@ def test_any_subject_comes_out_as_its_words(subject: str) -> None:
 def test_any_body_is_signed_as_it_is_received(signer: dkim.Signer, body: str) -> None:
     sent = mime.message(Content("s", body, body), envelope(), signer)
     received.verified(sent, signer, "shop.example")
+
+
+def test_only_what_a_person_wrote_at_length_keeps_its_paragraphs() -> None:
+    values = {"reference": "r\n\nr", "shop": "s\n\ns", "question": "First\r\nline.\n\nSecond <b>\nline.\n\n\n\nThird."}
+    content = templates.render("contact_question", "en", values)
+    assert content.text == "First line.\n\nSecond <b> line.\n\nThird.\n"
+    assert content.subject == "A question, r r"
+    assert "Second &lt;b&gt; line." in content.html

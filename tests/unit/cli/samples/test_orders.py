@@ -123,6 +123,8 @@ def test_bad_ones_cover_the_codes_and_share_no_order() -> None:
         RefusalCode.CONSENT_STATE,
         RefusalCode.EMAIL_INVALID,
         RefusalCode.UNKNOWN_PURPOSE,
+        # of the policy
+        RefusalCode.POLICY_CONFLICT,
     }
     ids = [dict(event.headers).get("ce_id") for event in bad]
     assert len({each for each in ids if each}) == len(bad) - 1  # one has no id

@@ -1,0 +1,1 @@
+"""`lethe policy`: the versions of the policy."""

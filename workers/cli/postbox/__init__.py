@@ -1,0 +1,1 @@
+"""`lethe postbox`: mails to the shop."""
