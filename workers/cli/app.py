@@ -41,7 +41,9 @@ COMMANDS: Final = {
         "workers.cli.subscribers.commands", "app", "Who agreed to mail: list, look up, import, suppress, export."
     ),
     "newsletter": Entry(
-        "workers.cli.newsletter.commands", "app", "Issues: look at, schedule, follow, pause and cancel them."
+        "workers.cli.newsletter.commands",
+        "app",
+        "Issues: begin, look at, test, schedule, send, follow, pause and cancel them.",
     ),
     "doctor": Entry("workers.cli.doctor.command", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."),
 }
