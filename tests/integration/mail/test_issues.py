@@ -183,6 +183,44 @@ async def test_each_person_gets_it_in_their_language(opened: OfficeFor) -> None:
     assert said == {"en": "News en", "fr": "News fr", "de": "News en"}
 
 
+async def test_each_recipient_has_an_end_of_their_own_whatever_the_mail_server_does(opened: OfficeFor) -> None:
+    kinds = ("greylisted", "busy", "refused", "lost", "cut", "fine")
+    emails = [f"{kind}{number}@example.org" for kind in kinds for number in range(20)]
+    told: set[str] = set()
+
+    def once(email: str, kind: str, answer: str) -> str | None:
+        is_first = email.startswith(kind) and email not in told
+        told.update([email] if is_first else [])
+        return answer if is_first else None
+
+    behaviour = Behaviour(
+        at_rcpt=lambda email: once(email, "greylisted", "450 4.2.0 greylisted"),
+        at_data=lambda email: once(email, "busy", "451 4.3.0 busy"),
+        at_end=lambda email: "554 5.7.1 not wanted" if email.startswith("refused") else None,
+        drop_before_answer=lambda email: email.startswith("lost"),
+        drop_after_answer=lambda email: email.startswith("cut"),
+    )
+    with smtp_server(behaviour) as server:
+        async with opened(server) as office, office.pool.acquire() as connection:
+            desk = Desk(office, connection)
+            contacts = await people.subscribe(connection, office.keyring, emails)
+            issue_id = await desk.schedule()
+            for _ in range(40):
+                await desk.turn()
+                await office.ledger.recover(system_clock() + timedelta(hours=1))
+            assert await desk.state() == "sent"
+            rows = await connection.fetch("select contact_id, state from mails where issue_id = $1", issue_id)
+            states = {row["contact_id"]: row["state"] for row in rows}
+            listed = {row["contact_id"] for row in await book.unknown(connection, issue_id, 100)}
+    ends = {kind: {states[contacts[email]] for email in emails if email.startswith(kind)} for kind in kinds}
+    assert ends == {
+        "greylisted": {"sent"}, "busy": {"sent"}, "refused": {"failed"}, "lost": {"unknown"}, "cut": {"sent"},
+        "fine": {"sent"},
+    }  # fmt: skip
+    assert listed == {contacts[email] for email in emails if email.startswith("lost")}
+    assert sorted(server.recipients()) == sorted(email for email in emails if not email.startswith("refused"))
+
+
 async def _until_taken(server: SmtpServer, count: int) -> None:
     for _ in range(2000):
         if len(server.taken) >= count:

@@ -12,8 +12,8 @@ from workers import clock
 from workers.issues import book
 from workers.issues.book import Issue
 
-_POLL_S = 0.5
-_PATIENCE_POLLS = 20
+_POLL_S = 1.0
+_PATIENCE_POLLS = 10
 _OPEN = frozenset(("intent", "claimed"))
 _NO_MAILER = "nobody has begun to send it yet: is a `lethe worker mailer` running?"
 
