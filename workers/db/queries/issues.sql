@@ -59,11 +59,12 @@ where state = 'sending' and prepared and not exists (
 returning issue_id
 
 -- name: drop_cancelled
--- In slices: an issue may have a million of them.
+-- In slices: an issue may have a million of them. What another sender has locked is left to it.
 update mails set state = 'cancelled', reason = 'issue_cancelled', changed_at = $1
 where mail_id in (
-    select mail_id from mails join issues using (issue_id)
-    where issues.state = 'cancelled' and mails.state = 'intent' limit $2
+    select mail_id from mails
+    where issue_id = any(array(select issue_id from issues where state = 'cancelled')) and state = 'intent'
+    order by issue_id, mail_id limit $2 for update skip locked
 )
 
 -- name: lock_sending
