@@ -1,11 +1,14 @@
-"""An SMTP server as fast as Python makes one, in a process of its own: it takes everything and keeps who got it."""
+"""An SMTP server as fast as Python makes one, in a process of its own: it takes everything, keeps who got it and when
+the DATA command came."""
 
 import asyncio
 import multiprocessing
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from deploy.local import ports
 
@@ -20,6 +23,7 @@ class _Conversation(asyncio.Protocol):
         self._buffer = b""
         self._in_data = False
         self._recipient = b""
+        self._began = 0.0
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -42,7 +46,7 @@ class _Conversation(asyncio.Protocol):
                 return False
             self._buffer = self._buffer[end + len(_END) :]
             self._in_data = False
-            self._log.write(self._recipient + b"\n")
+            self._log.write(b"%.6f %s\n" % (self._began, self._recipient))
             self._transport.write(b"250 taken\r\n")
             return bool(self._buffer)
         line, found, self._buffer = self._buffer.partition(b"\r\n")
@@ -59,9 +63,16 @@ class _Conversation(asyncio.Protocol):
         if command == b"RCPT":
             self._recipient = line.partition(b"<")[2].partition(b">")[0]
         if command == b"DATA":
-            self._in_data = True
+            self._in_data, self._began = True, time.time()
             return b"354 go on\r\n"
         return b"221 bye\r\n" if command == b"QUIT" else b"250 ok\r\n"
+
+
+class Arrival(NamedTuple):
+    """One mail that was read to its end: `began` is when its DATA command was, in `time.time()`."""
+
+    began: float
+    recipient: str
 
 
 class FastSink:
@@ -71,9 +82,14 @@ class FastSink:
         self.port = port
         self._log = log
 
+    def arrivals(self) -> list[Arrival]:
+        """One per mail."""
+        lines = (line.split(" ") for line in self._log.read_text().splitlines())
+        return [Arrival(float(began), recipient) for began, recipient in lines]
+
     def recipients(self) -> list[str]:
         """One per mail."""
-        return self._log.read_text().split()
+        return [one.recipient for one in self.arrivals()]
 
 
 def _serve(port: int, log: Path, ready: "multiprocessing.synchronize.Event") -> None:

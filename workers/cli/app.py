@@ -41,7 +41,9 @@ COMMANDS: Final = {
         "workers.cli.subscribers.commands", "app", "Who agreed to mail: list, look up, import, suppress, export."
     ),
     "newsletter": Entry(
-        "workers.cli.newsletter.commands", "app", "Issues: look at, schedule, follow, pause and cancel them."
+        "workers.cli.newsletter.commands",
+        "app",
+        "Issues: begin, look at, test, schedule, send, follow, pause and cancel them.",
     ),
     "mail": Entry("workers.cli.mail.commands", "app", "Mails: what became of each, send again, signing keys, a test."),
     "postbox": Entry("workers.cli.postbox.commands", "app", "Mails to the shop: list, read, mark as done."),

@@ -35,21 +35,30 @@ class Issue(NamedTuple):
 async def schedule(
     connection: Connection, name: str, purpose: str, contents: dict[str, Content], send_at: datetime, now: datetime
 ) -> int:
-    """Keep the issue's content and its time; returns its number. Raises UsageError once it has begun."""
+    """Keep the issue's content and its time; returns its number. Raises UsageError unless it is new or waits."""
     content = orjson.dumps({language: one._asdict() for language, one in contents.items()}).decode()
     issue_id: int | None = await connection.fetchval(_QUERIES["schedule"], name, purpose, content, send_at, now)
     if issue_id is None:
         issue_id = await connection.fetchval(_QUERIES["reschedule"], name, purpose, content, send_at, now)
     if issue_id is None:
-        raise UsageError(f"the issue {name} has begun already; give the next one a name of its own")
+        issue = await find(connection, name)
+        raise UsageError(f"the issue {name} is {issue.state} already; give the next one a name of its own")
     return issue_id
 
 
-async def change_state(connection: Connection, name: str, state: str, now: datetime) -> None:
-    """Pause, resume (`sending`) or cancel. Raises UsageError where that is not possible."""
-    if await connection.fetchval(_QUERIES["change_state"], name, state, _CHANGES[state], now) is None:
+async def change_state(connection: Connection, name: str, state: str, now: datetime) -> str:
+    """Pause, resume (`sending`) or cancel; returns the state, `scheduled` where an issue resumed before its time.
+
+    No mail of an issue that was paused or cancelled begins after the commit; for that it waits a few seconds at most
+    for those that are just about to. Raises UsageError where the state does not allow it.
+    """
+    async with connection.transaction():
+        await connection.execute(_QUERIES["lock_sending"], name)
+        changed: str | None = await connection.fetchval(_QUERIES["change_state"], name, state, _CHANGES[state], now)
+    if changed is None:
         issue = await find(connection, name)
         raise UsageError(f"the issue {name} is {issue.state}: it cannot become {state}")
+    return changed
 
 
 async def find(connection: Connection, name: str) -> Issue:
@@ -68,6 +77,12 @@ async def listed(connection: Connection, limit: int) -> list[Issue]:
 async def progress(connection: Connection, issue_id: int) -> dict[str, int]:
     """How many mails are in each state."""
     return {row["state"]: row["mails"] for row in await connection.fetch(_QUERIES["progress"], issue_id)}
+
+
+async def count_recipients(connection: Connection, purpose: str, now: datetime) -> int:
+    """How many would get an issue if it were sent now."""
+    count: int = await connection.fetchval(_QUERIES["count_recipients"], purpose, now)
+    return count
 
 
 async def unknown(connection: Connection, issue_id: int, limit: int) -> list[asyncpg.Record]:

@@ -51,13 +51,17 @@ class IssueFile(NamedTuple):
     variants: tuple[Variant, ...]
 
 
-def read(folder: Path, name: str, purposes: Purposes) -> IssueFile:
-    """Raises UsageError with the file and what to do."""
+def path(folder: Path, name: str, language: str) -> Path:
+    """Where an issue stands in one language. Raises UsageError for a name that none can have."""
     if not _NAME.fullmatch(name):
         raise UsageError(f"the name {name!r}: give lower-case letters, digits and dashes, such as 2026-48")
-    variants = [
-        _variant(file, language) for language in LANGUAGES if (file := folder / f"{name}.{language}.md").exists()
-    ]
+    return folder / f"{name}.{language}.md"
+
+
+def read(folder: Path, name: str, purposes: Purposes) -> IssueFile:
+    """Raises UsageError with the file and what to do."""
+    files = {language: path(folder, name, language) for language in LANGUAGES}
+    variants = [_variant(file, language) for language, file in files.items() if file.exists()]
     if not variants:
         raise UsageError(f"{folder / name}.en.md does not exist: write it, or start with `lethe newsletter new {name}`")
     named = {variant.front.purpose for variant in variants}

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
 
 from workers.issues.issue_file import IssueFile, Variant
 from workers.mail import templates
@@ -36,55 +36,57 @@ def _content(variant: Variant, shop: str, purpose: str) -> Content:
         body=_MARKDOWN.render(variant.body), footer=footer.text.splitlines()[0], url=UNSUBSCRIBE_URL,
         unsubscribe=footer.subject,
     )  # fmt: skip
-    text = f"{_text(_MARKDOWN.parse(variant.body))}\n\n-- \n{footer.text}"
+    text = f"{_text(SyntaxTreeNode(_MARKDOWN.parse(variant.body)))}\n\n-- \n{footer.text}"
     return Content(variant.front.subject, text, html)
 
 
-def _text(tokens: Sequence[Token]) -> str:
-    """Blocks as paragraphs; links with their address behind them."""
-    blocks: list[str] = []
-    marks: list[str] = []
-    for token in tokens:
-        if token.type == "list_item_open":
-            marks.append(f"{token.info}. " if token.info else "- ")
-        elif token.type == "inline":
-            blocks.append(_block(_inline(token.children or []), marks))
-        elif token.type == "heading_close":
-            line = _UNDERLINES.get(token.tag)
-            blocks[-1] += f"\n{line * min(len(blocks[-1]), _WIDTH)}" if line else ""
-        elif token.type in ("fence", "code_block"):
-            blocks.append(textwrap.indent(token.content.rstrip(), "    "))
-        elif token.type == "hr":
-            blocks.append("* * *")
-    return "\n\n".join(blocks)
+def _text(node: SyntaxTreeNode, width: int = _WIDTH) -> str:
+    """The blocks under a node, an empty line between them; within a list that has none, lines."""
+    is_tight = node.type == "list_item" and all(child.hidden for child in node.children if child.type == "paragraph")
+    return ("\n" if is_tight else "\n\n").join(_block(child, width) for child in node.children)
 
 
-def _block(text: str, marks: list[str]) -> str:
-    first = marks.pop() if marks else ""
-    marks.clear()
-    lines = [
-        textwrap.fill(
-            line, _WIDTH, initial_indent=first if number == 0 else " " * len(first), subsequent_indent=" " * len(first),
-            break_long_words=False, break_on_hyphens=False,
-        )
-        for number, line in enumerate(text.split("\n"))
-    ]  # fmt: skip
-    return "\n".join(lines)
+def _block(node: SyntaxTreeNode, width: int) -> str:
+    if node.type in ("bullet_list", "ordered_list"):
+        return _list(node, width)
+    if node.type == "blockquote":
+        return "\n".join(f"> {line}".rstrip() for line in _text(node, width - 2).split("\n"))
+    if node.type in ("fence", "code_block"):
+        return textwrap.indent(node.content.rstrip(), "    ")
+    if node.type == "hr":
+        return "* * *"
+    text = "\n".join(
+        textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+        for line in _inline(node.children).split("\n")
+    )
+    underline = _UNDERLINES.get(node.tag)
+    return f"{text}\n{underline * max(map(len, text.splitlines()))}" if underline and text else text
 
 
-def _inline(children: Sequence[Token]) -> str:
-    written, address = [], ""
-    for child in children:
-        if child.type == "link_open":
-            address = str(child.attrGet("href") or "")
-        elif child.type == "link_close":
-            written.append(f" ({address})")
-        elif child.type == "image":
-            written.append(child.content)
-        elif child.type == "softbreak":
+def _list(node: SyntaxTreeNode, width: int) -> str:
+    """Each item behind its mark; what belongs to an item stands under its first word."""
+    items, is_tight = [], True
+    for number, item in enumerate(node.children, int(node.attrs.get("start", 1))):
+        mark = "- " if node.type == "bullet_list" else f"{number}. "
+        body = textwrap.indent(_text(item, width - len(mark)), " " * len(mark))
+        items.append(mark + body[len(mark) :])
+        is_tight = is_tight and all(child.hidden for child in item.children if child.type == "paragraph")
+    return ("\n" if is_tight else "\n\n").join(items)
+
+
+def _inline(nodes: Sequence[SyntaxTreeNode]) -> str:
+    """Words without their marks; a link's address behind it, unless its words are the address; a picture's words."""
+    written = []
+    for node in nodes:
+        if node.type == "link":
+            words, address = _inline(node.children), str(node.attrs.get("href", ""))
+            written.append(words if words == address.removeprefix("mailto:") else f"{words} ({address})")
+        elif node.type == "softbreak":
             written.append(" ")
-        elif child.type == "hardbreak":
+        elif node.type == "hardbreak":
             written.append("\n")
+        elif node.children and node.type != "image":
+            written.append(_inline(node.children))
         else:
-            written.append(child.content)
+            written.append(node.content)
     return "".join(written)

@@ -13,6 +13,7 @@ from workers.mail.mime import Content
 
 _LOG = logger(__name__)
 _POLL_S = 0.5
+_CONTENTS = 16
 
 
 class IssueStarter(mode.Service):
@@ -44,6 +45,8 @@ class IssueStarter(mode.Service):
             if row["issue_id"] not in self._contents:
                 self._contents[row["issue_id"]] = await book.content(self._pool, row["issue_id"])
         self._sending = [row["issue_id"] for row in rows]
+        for past in [known for known in self._contents if known not in self._sending][:-_CONTENTS]:
+            del self._contents[past]  # not at once: some mails of it may still be in hand
         more = False
         for row in rows:
             if not row["prepared"]:

@@ -91,10 +91,12 @@ class Ledger:
     async def judge(
         self, connection: Connection, mail_ids: Sequence[int], subjects: Collection[int], now: datetime
     ) -> Verdict:
-        """Which of them may be sent now: consent holds, the subject is not being erased.
+        """Which of them may be sent now: consent holds, the subject is not being erased, the issue is being sent.
 
-        It stays true until the connection's transaction ends: who wants to end a consent waits so long.
+        It stays true until the connection's transaction ends: who wants to end a consent, or to pause or cancel an
+        issue, waits so long.
         """
+        await connection.execute(_QUERIES["hold_issues"], mail_ids)
         locked = await connection.fetch(_QUERIES["lock_consents"], mail_ids)
         held = [row["mail_id"] for row in locked]
         sendable, busy, ended = set[int](), set[int](), dict[int, str]()
@@ -103,8 +105,11 @@ class Ledger:
                 ended[row["mail_id"]] = "subject_erased"
             elif not row["permitted"]:
                 ended[row["mail_id"]] = "consent_ended"
+            elif row["issue_state"] == "cancelled":
+                ended[row["mail_id"]] = "issue_cancelled"
             else:
-                (sendable if row["held"] else busy).add(row["mail_id"])
+                may_go = row["held"] and row["issue_state"] in (None, "sending")
+                (sendable if may_go else busy).add(row["mail_id"])
         return Verdict(frozenset(sendable), frozenset(busy), ended)
 
     async def mark_unknown(self, hand: str, mail_ids: Sequence[int], now: datetime) -> set[int]:

@@ -102,6 +102,7 @@ class Sender(mode.Service):
         self._rate = Bucket(settings.mails_per_s, monotonic_s)
         self._domains = DomainRates(settings.mails_per_s_per_domain, monotonic_s)
         self._handful = max(1, min(_HANDFUL, int(settings.mails_per_s * _CLAIMED_AHEAD_S)))
+        self._recover_s = min(_RECOVER_S, settings.mail_claim_s)
         self._claiming = asyncio.Lock()
         self._sending: asyncio.Task[None] | None = None
         self._reached: dict[int, int] = {}
@@ -145,7 +146,7 @@ class Sender(mode.Service):
         """Mails of their own first; they are few and somebody waits for them."""
         async with self._claiming:
             now = self._clock()
-            if self._recovered_s is None or monotonic_s() - self._recovered_s > _RECOVER_S:
+            if self._recovered_s is None or monotonic_s() - self._recovered_s > self._recover_s:
                 self._recovered_s = monotonic_s()
                 await self._ledger.recover(now)
             claimed = await self._ledger.claim(self._handful, now)

@@ -1,5 +1,6 @@
 """Issues in the ledger: who gets one, what pausing, going on and cancelling do."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -7,7 +8,7 @@ import pytest
 
 from tests.integration.mail.conftest import CONTENT, Office, OfficeFor
 from tests.support import people
-from tests.support.smtp_server import SmtpServer, smtp_server
+from tests.support.smtp_server import Behaviour, SmtpServer, smtp_server
 from workers.clock import system_clock
 from workers.engine.exit import Exit
 from workers.errors import UsageError
@@ -75,7 +76,7 @@ async def test_it_waits_for_its_time(opened: OfficeFor) -> None:
             assert await desk.state() == "scheduled"
             assert await desk.schedule(in_s=0), "what has not begun may still change"
             await desk.turn()
-            with pytest.raises(UsageError, match="has begun already"):
+            with pytest.raises(UsageError, match="is sent already; give the next one a name"):
                 await desk.schedule()
     assert received(server) == EMAILS
 
@@ -107,3 +108,132 @@ async def test_who_has_not_got_a_cancelled_issue_does_not_get_it(opened: OfficeF
             with pytest.raises(UsageError, match="is cancelled: it cannot become sending"):
                 await book.change_state(connection, "one", "sending", system_clock())
     assert len(server.taken) == 2
+
+
+async def test_what_is_paused_and_resumed_before_its_time_waits_for_it(opened: OfficeFor) -> None:
+    with smtp_server() as server:
+        async with opened(server) as office, office.pool.acquire() as connection:
+            desk, _ = await begin(office, connection)
+            await desk.schedule(in_s=3600)
+            await book.change_state(connection, "one", "paused", system_clock())
+            assert await book.change_state(connection, "one", "sending", system_clock()) == "scheduled"
+            await desk.turn()
+            assert await desk.state() == "scheduled"
+    assert received(server) == []
+
+
+@pytest.mark.parametrize(("ending", "left"), [("paused", "intent"), ("cancelled", "cancelled")])
+async def test_what_a_sender_has_in_hand_stops_too(opened: OfficeFor, ending: str, left: str) -> None:
+    with smtp_server() as server:
+        async with opened(server) as office, office.pool.acquire() as connection:
+            desk, _ = await begin(office, connection)
+            issue_id = await desk.schedule()
+            while await desk.starter.advance():
+                pass
+            claimed = await office.claim(issue_id)
+            await book.change_state(connection, "one", ending, system_clock())
+            await office.sender.send(claimed)
+            assert set(await office.states()) == {left}
+            assert await connection.fetchval("select max(attempts) from mails") == 0, "it costs no attempt"
+    assert received(server) == []
+
+
+@pytest.mark.parametrize("ending", ["paused", "cancelled"])
+async def test_no_data_begins_once_pausing_or_cancelling_has_returned(
+    opened: OfficeFor, database: str, ending: str
+) -> None:
+    """The server's times of DATA against the database's, read in the transaction that changes the state."""
+    emails = [f"p{number}@example.org" for number in range(400)]
+    with smtp_server(Behaviour(delay_s=0.005)) as server:
+        async with opened(server, smtp_connections=4) as office:
+            async with office.pool.acquire() as connection:
+                desk = Desk(office, connection)
+                await people.subscribe(connection, office.keyring, emails)
+                issue_id = await desk.schedule()
+                while await desk.starter.advance():
+                    pass
+            person = await asyncpg.connect(database)
+
+            async def end() -> float:
+                await _until_taken(server, 50)
+                async with person.transaction():
+                    await book.change_state(person, "one", ending, system_clock())
+                    return float(await person.fetchval("select extract(epoch from clock_timestamp())"))
+
+            _, changed = await asyncio.gather(_send_while_due(office, issue_id), end())
+            await person.close()
+    assert not [one for one in server.taken if one.data_began > changed]
+    assert 50 <= len(server.taken) < len(emails)
+
+
+async def test_each_person_gets_it_in_their_language(opened: OfficeFor) -> None:
+    contents = {language: CONTENT._replace(subject=f"News {language}") for language in ("en", "fr")}
+    with smtp_server() as server:
+        async with opened(server) as office, office.pool.acquire() as connection:
+            starter = IssueStarter(office.pool, system_clock, Exit())
+            for language in ("en", "fr", "de"):
+                await people.subscribe(connection, office.keyring, [f"{language}@example.org"], language)
+            now = system_clock()
+            issue_id = await book.schedule(connection, "one", people.PURPOSE, contents, now, now)
+            await starter.advance()
+            said = {
+                row["language"]: starter.content(issue_id, row["language"]).subject
+                for row in await connection.fetch("select language from mails")
+            }
+    assert said == {"en": "News en", "fr": "News fr", "de": "News en"}
+
+
+async def test_each_recipient_has_an_end_of_their_own_whatever_the_mail_server_does(opened: OfficeFor) -> None:
+    kinds = ("greylisted", "busy", "refused", "lost", "cut", "fine")
+    emails = [f"{kind}{number}@example.org" for kind in kinds for number in range(20)]
+    told: set[str] = set()
+
+    def once(email: str, kind: str, answer: str) -> str | None:
+        is_first = email.startswith(kind) and email not in told
+        told.update([email] if is_first else [])
+        return answer if is_first else None
+
+    behaviour = Behaviour(
+        at_rcpt=lambda email: once(email, "greylisted", "450 4.2.0 greylisted"),
+        at_data=lambda email: once(email, "busy", "451 4.3.0 busy"),
+        at_end=lambda email: "554 5.7.1 not wanted" if email.startswith("refused") else None,
+        drop_before_answer=lambda email: email.startswith("lost"),
+        drop_after_answer=lambda email: email.startswith("cut"),
+    )
+    with smtp_server(behaviour) as server:
+        async with opened(server) as office, office.pool.acquire() as connection:
+            desk = Desk(office, connection)
+            contacts = await people.subscribe(connection, office.keyring, emails)
+            issue_id = await desk.schedule()
+            for _ in range(40):
+                await desk.turn()
+                await office.ledger.recover(system_clock() + timedelta(hours=1))
+            assert await desk.state() == "sent"
+            rows = await connection.fetch("select contact_id, state from mails where issue_id = $1", issue_id)
+            states = {row["contact_id"]: row["state"] for row in rows}
+            listed = {row["contact_id"] for row in await book.unknown(connection, issue_id, 100)}
+    ends = {kind: {states[contacts[email]] for email in emails if email.startswith(kind)} for kind in kinds}
+    assert ends == {
+        "greylisted": {"sent"}, "busy": {"sent"}, "refused": {"failed"}, "lost": {"unknown"}, "cut": {"sent"},
+        "fine": {"sent"},
+    }  # fmt: skip
+    assert listed == {contacts[email] for email in emails if email.startswith("lost")}
+    assert sorted(server.recipients()) == sorted(email for email in emails if not email.startswith("refused"))
+
+
+async def _until_taken(server: SmtpServer, count: int) -> None:
+    for _ in range(2000):
+        if len(server.taken) >= count:
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError(f"{len(server.taken)} mails arrived")
+
+
+async def _send_while_due(office: Office, issue_id: int) -> None:
+    """As the sender of a worker: several handfuls at once, until nothing is due."""
+
+    async def handfuls() -> None:
+        while claimed := await office.claim(issue_id, 20):
+            await office.sender.send(claimed)
+
+    await asyncio.gather(handfuls(), handfuls(), handfuls())

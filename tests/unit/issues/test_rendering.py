@@ -34,6 +34,62 @@ def test_the_example_says_the_same_in_text_and_html() -> None:
     assert "\n- rinse it twice\n" in contents["en"].text
 
 
+MARKDOWN = """\
+## Two *parts*
+
+> A quote of [our pages](https://shop.example/a).
+>
+> Its end.
+
+1. one
+   - one a
+   - one b
+2. two, which is long enough that it has to go on in a second line of the text as well
+
+- loose
+
+- items
+
+Write to <me@shop.example> or see <https://shop.example/b>.\\
+![A part](https://shop.example/part.png)
+
+    G28
+
+---
+"""
+TEXT = """\
+Two parts
+---------
+
+> A quote of our pages (https://shop.example/a).
+>
+> Its end.
+
+1. one
+   - one a
+   - one b
+2. two, which is long enough that it has to go on in a second line of the
+   text as well
+
+- loose
+
+- items
+
+Write to me@shop.example or see https://shop.example/b.
+A part
+
+    G28
+
+* * *
+
+--"""
+
+
+def test_the_text_reads_as_well_without_the_page(tmp_path: Path) -> None:
+    contents = rendering.render(issue_file.read(written(tmp_path, MARKDOWN), "one", DECLARED), "Shop", TITLES)
+    assert contents["en"].text.startswith(TEXT)
+
+
 @pytest.mark.parametrize(
     "body", ["<script>alert(1)</script>", "[x](javascript:alert(1))", "<img src=x onerror=alert(1)>"]
 )

@@ -26,9 +26,9 @@ select purpose, reached_contact_id from issues where issue_id = $1 and state = '
 -- name: prepare
 -- The next slice of recipients: who may be written to now. Whether they still may is asked again when each is sent.
 with slice as (
-    select contact_id, subject_id, language, consents.status, consents.expires_at, undeliverable_since
-    from contacts join consents using (contact_id)
-    where contact_id > $2 and consents.purpose = $3
+    select contact_id, subject_id, language, consents.expires_at, undeliverable_since
+    from consents join contacts using (contact_id)
+    where consents.purpose = $3 and contact_id > $2 and status in ('ConsentGiven', 'RenewedConsentGiven')
     order by contact_id limit $4
 ),
 added as (
@@ -36,8 +36,7 @@ added as (
         issue_id, contact_id, subject_id, template, language, class, purpose, next_attempt_at, created_at, changed_at
     )
     select $1, contact_id, subject_id, 'issue', language, 'marketing', $3, $5, $5, $5 from slice
-    where status in ('ConsentGiven', 'RenewedConsentGiven') and (expires_at is null or expires_at > $5)
-        and undeliverable_since is null
+    where (expires_at is null or expires_at > $5) and undeliverable_since is null
     order by contact_id
     on conflict (issue_id, contact_id) do nothing
 )
@@ -51,22 +50,32 @@ where issue_id = $1
 -- Nothing is left to do; what is unknown stays so.
 update issues set state = 'sent', changed_at = $1
 where state = 'sending' and prepared and not exists (
+    select from mails where mails.issue_id = issues.issue_id and mails.state = 'intent'
+) and not exists (
     select from mails where mails.issue_id = issues.issue_id
-        and (mails.state in ('intent', 'claimed') or (mails.state = 'unknown' and mails.claimed_until > $1))
+        and (mails.state = 'claimed' or (mails.state = 'unknown' and mails.claimed_until > $1))
+        and mails.state in ('claimed', 'unknown')
 )
 returning issue_id
 
 -- name: drop_cancelled
--- In slices: an issue may have a million of them.
+-- In slices: an issue may have a million of them. What another sender has locked is left to it.
 update mails set state = 'cancelled', reason = 'issue_cancelled', changed_at = $1
 where mail_id in (
-    select mail_id from mails join issues using (issue_id)
-    where issues.state = 'cancelled' and mails.state = 'intent' limit $2
+    select mail_id from mails
+    where issue_id = any(array(select issue_id from issues where state = 'cancelled')) and state = 'intent'
+    order by issue_id, mail_id limit $2 for update skip locked
 )
 
+-- name: lock_sending
+-- Waits until no sender is about to begin a mail of the issue, and lets none begin until the end of the transaction.
+select pg_advisory_xact_lock(hashtextextended('lethe.issue.' || issue_id, 0)) from issues where name = $1
+
 -- name: change_state
-update issues set state = $2, changed_at = $4 where name = $1 and state = any($3::text[])
-returning issue_id
+-- What goes on before its time was there waits for it.
+update issues set state = case when $2 = 'sending' and send_at > $4 then 'scheduled' else $2 end, changed_at = $4
+where name = $1 and state = any($3::text[])
+returning state
 
 -- name: find
 select issue_id, name, purpose, state, send_at, prepared, created_at, changed_at from issues where name = $1
@@ -81,3 +90,9 @@ select state, count(*) as mails from mails where issue_id = $1 group by state
 -- name: unknown
 -- Who may have got it and may not: never sent again, for a person to look at.
 select mail_id, contact_id, changed_at from mails where issue_id = $1 and state = 'unknown' order by mail_id limit $2
+
+-- name: count_recipients
+-- Who would get an issue of this purpose if it were sent now.
+select count(*) from consents join contacts using (contact_id)
+where consents.purpose = $1 and status in ('ConsentGiven', 'RenewedConsentGiven')
+    and (expires_at is null or expires_at > $2) and undeliverable_since is null

@@ -45,6 +45,12 @@ where mail_id = any($1::bigint[])
 -- name: bound_waiting
 select set_config('lock_timeout', $1, true)
 
+-- name: hold_issues
+-- Until the end of the transaction: who pauses or cancels one of these mails' issues waits so long. Not a lock on the
+-- issue's row: waiters for one are not queued, and senders that follow each other would hold it for ever.
+select pg_advisory_xact_lock_shared(hashtextextended('lethe.issue.' || issue_id, 0))
+from (select distinct issue_id from mails where mail_id = any($1::bigint[]) and issue_id is not null) as theirs
+
 -- name: lock_consents
 -- Until the end of the transaction: who ends a consent (an update of its row) waits so long. A row that somebody is
 -- changing this very moment is left out instead of waited for, so that one slow withdrawal holds up nobody else's.
@@ -65,8 +71,10 @@ select mail_id,
         and contacts.undeliverable_since is null,
         false
     ) as permitted,
-    class = 'statutory' or mail_id = any($4::bigint[]) as held
+    class = 'statutory' or mail_id = any($4::bigint[]) as held,
+    issues.state as issue_state
 from mails
+left join issues using (issue_id)
 left join contacts using (contact_id)
 left join consents on consents.contact_id = mails.contact_id and consents.purpose = mails.purpose
 where mail_id = any($1::bigint[])
