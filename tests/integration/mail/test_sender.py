@@ -130,6 +130,7 @@ async def test_no_data_begins_after_a_withdrawal_was_committed(opened: OfficeFor
                     await asyncio.sleep(0.002)
 
             await asyncio.gather(office.send_all(1), withdraw_some())
+            await office.settle(1)  # whose consent was just being changed was put off for a moment
             await person.close()
             assert set(await office.states()) == {"sent", "cancelled"}
     late = [one for one in server.taken if one.data_began > committed.get(one.recipients[0], float("inf"))]
