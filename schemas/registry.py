@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from schemas import address, consent, dead_letter, order, policy, reasons
+from schemas import address, consent, dead_letter, order, policy, reasons, request
 from schemas.envelope import CloudEvent
 from schemas.errors import ContractCode, ContractError, FieldError, FieldErrors
 
@@ -53,6 +53,10 @@ def _consent(event_type: str, model: Model) -> EventSpec:
     return EventSpec(event_type, 1, model, "the customer reference", "consents", Direction.CONSUMED)
 
 
+def _request(event_type: str, model: Model) -> EventSpec:
+    return EventSpec(event_type, 1, model, "the request", "requests", Direction.CONSUMED)
+
+
 def _address(event_type: str, model: Model, tombstone: bool = False) -> EventSpec:
     topic = "carrier.{carrier}.addresses"
     return EventSpec(event_type, 1, model, "the shipment id", topic, Direction.EMITTED, tombstone)
@@ -68,6 +72,9 @@ _SPECS: Final = (
     _consent("consent.confirmed", consent.ConsentConfirmed),
     _consent("consent.withdrawn", consent.ConsentWithdrawn),
     EventSpec("policy.published", 1, policy.PolicyPublished, "the version", "policies", Direction.CONSUMED),
+    _request("erasure.requested", request.ErasureRequested),
+    _request("erasure.cancelled", request.RequestCancelled),
+    EventSpec("request.changed", 1, request.RequestChanged, "the request", "confirmations", Direction.EMITTED),
     _address("address.assigned", address.AddressAssigned),
     _address("address.corrected", address.AddressCorrected),
     _address("address.withdrawn", address.AddressWithdrawn, tombstone=True),

@@ -29,13 +29,21 @@ CONSENTS = "consents"
 NEWSLETTER_DEAD_LETTERS = "newsletter.dead-letters"
 POLICIES = "policies"
 ANNOUNCEMENTS_DEAD_LETTERS = "announcements.dead-letters"
+REQUESTS = "requests"
+REQUESTS_DEAD_LETTERS = "requests.dead-letters"
+CONFIRMATIONS = "confirmations"
 TEMPLATES = (
     ORDERS, CARRIER_ADDRESSES, DEAD_LETTERS, RELAY_POSITIONS, CONSENTS, NEWSLETTER_DEAD_LETTERS, POLICIES,
-    ANNOUNCEMENTS_DEAD_LETTERS,
+    ANNOUNCEMENTS_DEAD_LETTERS, REQUESTS, REQUESTS_DEAD_LETTERS, CONFIRMATIONS,
 )  # fmt: skip
 
 # Written inside Kafka transactions only: control records lie between the data.
-TRANSACTIONAL = frozenset({CARRIER_ADDRESSES, DEAD_LETTERS, NEWSLETTER_DEAD_LETTERS, ANNOUNCEMENTS_DEAD_LETTERS})
+TRANSACTIONAL = frozenset(
+    {
+        CARRIER_ADDRESSES, DEAD_LETTERS, NEWSLETTER_DEAD_LETTERS, ANNOUNCEMENTS_DEAD_LETTERS, REQUESTS_DEAD_LETTERS,
+        CONFIRMATIONS,
+    }
+)  # fmt: skip
 
 _CARRIER = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _CARRIER_ADDRESSES = re.compile(r"carrier\.[a-z][a-z0-9-]{0,31}\.addresses")
@@ -82,6 +90,7 @@ def catalogue(
     topics += [_dead_letters(prefix, "shipping"), _relay_positions(prefix)]
     topics += [_consents(prefix), _dead_letters(prefix, "newsletter")]
     topics += [_policies(prefix), _dead_letters(prefix, "announcements")]
+    topics += [_requests(prefix), _dead_letters(prefix, "requests"), _confirmations(prefix)]
     known = set(TEMPLATES) | {topic.name.removeprefix(prefix) for topic in topics}
     if unknown := sorted(set(overrides) - known):
         raise ValueError(f"settings for unknown topic {unknown[0]!r}: known are {', '.join(sorted(known))}")
@@ -217,4 +226,39 @@ def _policies(prefix: str) -> Topic:
         consume=("announcements",),
         description="Versions of the privacy policy, as the controller publishes them.",
         configs=dict(_BROKER_CLOCK),
+    )
+
+
+def _requests(prefix: str) -> Topic:
+    return Topic(
+        name=prefix + REQUESTS,
+        template=REQUESTS,
+        key="request id",
+        events=("erasure.requested", "erasure.cancelled"),
+        partitions=2,
+        cleanup="delete",
+        retention_ms=7 * DAY_MS,
+        personal_data="plaintext",
+        produce=("upstream",),
+        consume=("requests",),
+        description="What people ask about their data, authenticated by the shop's account page.",
+        configs=_BROKER_CLOCK | _SHORT_SEGMENTS,
+    )
+
+
+def _confirmations(prefix: str) -> Topic:
+    return Topic(
+        name=prefix + CONFIRMATIONS,
+        template=CONFIRMATIONS,
+        key="request id",
+        events=("request.changed",),
+        partitions=2,
+        cleanup="delete",
+        retention_ms=30 * DAY_MS,
+        personal_data="none",
+        produce=("relay",),
+        consume=("upstream",),
+        description="Where each request stands, for the shop's systems: outcome and references.",
+        configs=dict(_BROKER_CLOCK),
+        transactional=CONFIRMATIONS in TRANSACTIONAL,
     )

@@ -42,6 +42,8 @@ class RefusalCode(StrEnum):
     ORDER_STATE = "order_state"
     ORDER_UNKNOWN = "order_unknown"
     POLICY_CONFLICT = "policy_conflict"
+    REQUEST_STATE = "request_state"
+    SUBJECT_ERASED = "subject_erased"
     SUBJECT_FENCED = "subject_fenced"
     TIME_IMPLAUSIBLE = "time_implausible"
     TOO_DEEP = "too_deep"

@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     retry_initial_s: float = Field(0.1, gt=0)
     retry_max_s: float = Field(10, gt=0)
     consents_partitions: int = Field(2, ge=1, le=1000)
+    requests_partitions: int = Field(2, ge=1, le=1000)
+    orders_in_flight: Literal["wait", "cancel"] = Field(
+        "wait", description="Whether an erasure waits until open orders are delivered, or withdraws them"
+    )
+    erasure_wait_days: int = Field(14, ge=0, le=25, description="An erasure waits no longer for open orders")
+    identity_hours: int = Field(48, ge=1, le=168, description="How long a link that proves identity works")
     purposes_file: Path = Field(Path("deploy/purposes.yaml"), description="What people may consent to")
     policies_dir: Path = Field(Path("deploy/policies"), description="The policy's versions, Markdown")
     policy_notice_days: int = Field(14, ge=0, description="People are told of a material change so long before it")

@@ -35,7 +35,7 @@ CATEGORIES = {
     "pd:TelephoneNumber",
     "pd:UID",
 }
-BOUNDS = {"maxLength", "enum", "format", "maximum", "minimum"}
+BOUNDS = {"maxLength", "const", "enum", "format", "maximum", "minimum"}
 
 
 def objects(node: Any) -> Iterator[dict[str, Any]]:

@@ -93,6 +93,7 @@ def create_topics(settings: Settings, topics: Mapping[str, TopicOverride] | None
         catalogue.CARRIER_ADDRESSES: TopicOverride(partitions=settings.carrier_partitions),
         catalogue.RELAY_POSITIONS: TopicOverride(partitions=settings.relay_shards),
         catalogue.CONSENTS: TopicOverride(partitions=settings.consents_partitions),
+        catalogue.REQUESTS: TopicOverride(partitions=settings.requests_partitions),
         **(topics or {}),
     }
     wanted = catalogue.catalogue(settings.prefix, carrier_names(settings), overrides)

@@ -123,6 +123,7 @@ def desk(settings: Settings) -> Desk:
         catalogue.CARRIER_ADDRESSES: TopicOverride(partitions=settings.carrier_partitions),
         catalogue.RELAY_POSITIONS: TopicOverride(partitions=max(4, settings.relay_shards)),
         catalogue.CONSENTS: TopicOverride(partitions=settings.consents_partitions),
+        catalogue.REQUESTS: TopicOverride(partitions=settings.requests_partitions),
     }
     names = carriers.load(settings.carriers_dir)
     declared = catalogue.catalogue(settings.prefix, names, overrides)

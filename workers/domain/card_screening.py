@@ -18,6 +18,7 @@ phone phonenumber telephone telephonenumber tel telefon telefonnummer mobile mob
 mobil handy cell cellphone fax faxnumber contactphone deliveryphone shippingphone receiverphone
 """
 _PHONE_NAMES = frozenset(_PHONES.split())
+_IDENTITIES = "subject_identities"
 _ENVELOPE_IDENTIFIERS = frozenset({"id", "subject"})
 _RAW_NAME = re.compile(r'"([^"\\]{1,64})"\s*:\s*(?:"([^"]{0,64})|([-0-9][^\s,}\]]{0,64}))?')
 _RAW_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -116,7 +117,17 @@ def _exempt_places(body: dict[str, object], identifiers: frozenset[str]) -> froz
     if "specversion" in body:
         places += [("data", name) for name in identifiers]
         places += [(name,) for name in _ENVELOPE_IDENTIFIERS]
-    return frozenset(places)
+    return frozenset(places + _customer_references(body, ()) + _customer_references(body.get("data"), ("data",)))
+
+
+def _customer_references(data: object, above: paths.Path) -> list[paths.Path]:
+    """Where a request names the person by customer reference (`schemas.request.SubjectIdentity`)."""
+    named = data.get(_IDENTITIES) if isinstance(data, dict) else None
+    return [
+        (*above, _IDENTITIES, place, "identity_value")
+        for place, one in enumerate(named if isinstance(named, list) else [])
+        if isinstance(one, dict) and one.get("identity_type") == "controller_customer_id"
+    ]
 
 
 def _is_identifier(value: object) -> bool:
