@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from schemas import address, consent, dead_letter, order, policy, reasons
+from schemas import address, consent, dead_letter, order, policy, reasons, store
 from schemas.envelope import CloudEvent
 from schemas.errors import ContractCode, ContractError, FieldError, FieldErrors
 
@@ -68,6 +68,8 @@ _SPECS: Final = (
     _consent("consent.confirmed", consent.ConsentConfirmed),
     _consent("consent.withdrawn", consent.ConsentWithdrawn),
     EventSpec("policy.published", 1, policy.PolicyPublished, "the version", "policies", Direction.CONSUMED),
+    EventSpec("store.task", 1, store.StoreTask, "the store's name", "store-tasks", Direction.EMITTED),
+    EventSpec("store.receipt", 1, store.StoreReceipt, "the store's name", "store-receipts", Direction.CONSUMED),
     _address("address.assigned", address.AddressAssigned),
     _address("address.corrected", address.AddressCorrected),
     _address("address.withdrawn", address.AddressWithdrawn, tombstone=True),

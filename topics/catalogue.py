@@ -29,13 +29,19 @@ CONSENTS = "consents"
 NEWSLETTER_DEAD_LETTERS = "newsletter.dead-letters"
 POLICIES = "policies"
 ANNOUNCEMENTS_DEAD_LETTERS = "announcements.dead-letters"
+STORE_TASKS = "store-tasks"
+STORE_RECEIPTS = "store-receipts"
+STORES_DEAD_LETTERS = "stores.dead-letters"
 TEMPLATES = (
     ORDERS, CARRIER_ADDRESSES, DEAD_LETTERS, RELAY_POSITIONS, CONSENTS, NEWSLETTER_DEAD_LETTERS, POLICIES,
-    ANNOUNCEMENTS_DEAD_LETTERS,
+    ANNOUNCEMENTS_DEAD_LETTERS, STORE_TASKS, STORE_RECEIPTS, STORES_DEAD_LETTERS,
 )  # fmt: skip
 
 # Written inside Kafka transactions only: control records lie between the data.
-TRANSACTIONAL = frozenset({CARRIER_ADDRESSES, DEAD_LETTERS, NEWSLETTER_DEAD_LETTERS, ANNOUNCEMENTS_DEAD_LETTERS})
+TRANSACTIONAL = frozenset(
+    {CARRIER_ADDRESSES, DEAD_LETTERS, NEWSLETTER_DEAD_LETTERS, ANNOUNCEMENTS_DEAD_LETTERS, STORE_TASKS,
+     STORES_DEAD_LETTERS}
+)  # fmt: skip
 
 _CARRIER = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _CARRIER_ADDRESSES = re.compile(r"carrier\.[a-z][a-z0-9-]{0,31}\.addresses")
@@ -82,6 +88,7 @@ def catalogue(
     topics += [_dead_letters(prefix, "shipping"), _relay_positions(prefix)]
     topics += [_consents(prefix), _dead_letters(prefix, "newsletter")]
     topics += [_policies(prefix), _dead_letters(prefix, "announcements")]
+    topics += [_store_tasks(prefix), _store_receipts(prefix), _dead_letters(prefix, "stores")]
     known = set(TEMPLATES) | {topic.name.removeprefix(prefix) for topic in topics}
     if unknown := sorted(set(overrides) - known):
         raise ValueError(f"settings for unknown topic {unknown[0]!r}: known are {', '.join(sorted(known))}")
@@ -217,4 +224,40 @@ def _policies(prefix: str) -> Topic:
         consume=("announcements",),
         description="Versions of the privacy policy, as the controller publishes them.",
         configs=dict(_BROKER_CLOCK),
+    )
+
+
+def _store_tasks(prefix: str) -> Topic:
+    return Topic(
+        name=prefix + STORE_TASKS,
+        template=STORE_TASKS,
+        key="store",
+        events=("store.task",),
+        partitions=2,
+        cleanup="delete",
+        # Long enough for a store that was away over a week-end; whoever was away for longer is asked again.
+        retention_ms=7 * DAY_MS,
+        personal_data="sealed",
+        produce=("requests",),
+        consume=("stores", "store systems"),
+        description="What each store is to erase or to look for; only the store can open whom it is about.",
+        configs=_BROKER_CLOCK | _SHORT_SEGMENTS | {"max.message.bytes": str(4 * 1024 * 1024)},
+        transactional=STORE_TASKS in TRANSACTIONAL,
+    )
+
+
+def _store_receipts(prefix: str) -> Topic:
+    return Topic(
+        name=prefix + STORE_RECEIPTS,
+        template=STORE_RECEIPTS,
+        key="store",
+        events=("store.receipt",),
+        partitions=2,
+        cleanup="delete",
+        retention_ms=30 * DAY_MS,
+        personal_data="none",
+        produce=("stores", "store systems"),
+        consume=("requests",),
+        description="What each store did, found or keeps: outcomes by reference, no personal data.",
+        configs=_BROKER_CLOCK | _SHORT_SEGMENTS | {"max.message.bytes": str(4 * 1024 * 1024)},
     )

@@ -33,6 +33,9 @@ def test_holds_every_topic_of_the_pipeline() -> None:
         "newsletter.dead-letters",
         "policies",
         "announcements.dead-letters",
+        "store-tasks",
+        "store-receipts",
+        "stores.dead-letters",
     ]
 
 
@@ -65,7 +68,7 @@ def test_a_carrier_topic_is_read_by_that_carrier_alone() -> None:
 
 
 def test_no_topic_is_keyed_by_what_identifies_a_person_directly(topic: Topic) -> None:
-    assert topic.key in {"customer reference", "shipment id", "dead letter id", "version", "none"}
+    assert topic.key in {"customer reference", "shipment id", "dead letter id", "version", "store", "none"}
 
 
 def test_the_broker_stamps_every_record(topic: Topic) -> None:
@@ -80,7 +83,7 @@ def test_each_event_of_the_contract_has_its_topic_and_no_topic_names_another() -
     by_contract: dict[str, set[str]] = {}
     for spec in registry.EVENTS.values():
         template = spec.topic.replace("{carrier}", "<name>")
-        for worker in ("shipping", "newsletter", "announcements"):
+        for worker in ("shipping", "newsletter", "announcements", "stores"):
             by_contract.setdefault(template.replace("{worker}", worker), set()).add(spec.type)
     by_catalogue = {topic.template: set(topic.events) for topic in declared().values() if topic.events}
     assert by_catalogue == by_contract
