@@ -62,7 +62,7 @@ $(STAMP): requirements.lock pyproject.toml
 lock: $(STAMP)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-		--extra embedded --extra dev --output-file requirements.lock pyproject.toml
+		--extra embedded --extra stores --extra dev --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf .venv .lethe .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info

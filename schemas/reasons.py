@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from schemas import base
+from schemas import base, store
 from schemas.errors import ContractCode, FieldError, FieldErrors
 
 _IDENTIFIER: Final = "must be 1 to 64 letters, digits or . _ : - and begin with a letter or a digit"
@@ -32,6 +32,7 @@ _PATTERNS: Final[Mapping[str, tuple[ContractCode, str]]] = {
         "must be 1 to 32 letters, digits or . _ - and begin with a letter or a digit",
     ),
     base.LANGUAGE_PATTERN: (ContractCode.INVALID_FIELD, "must be a language of two small letters (ISO 639-1)"),
+    store.JWE_PATTERN: (ContractCode.INVALID_FIELD, "must be a JWE in compact form, sealed to the store's key"),
     base.PHONE_PATTERN: (
         ContractCode.INVALID_FIELD,
         "must be a phone number: 5 to 32 digits, spaces or ( ) . - / after an optional +",
@@ -73,7 +74,7 @@ _WORDS: Final[Mapping[str, str | Callable[[_Context], str]]] = {
 def field_errors(error: ValidationError) -> FieldErrors:
     """Turn pydantic's errors into ours. Takes no input value into the result."""
     details = error.errors(include_url=False, include_input=False)
-    parents = {detail["loc"][:-1] for detail in details}
+    parents = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
     return FieldErrors(
         [
             _field_error(detail["loc"], detail["type"], detail)
@@ -94,7 +95,7 @@ def _field_error(loc: tuple[int | str, ...], kind: str, detail: _Context) -> Fie
     if kind == "string_pattern_mismatch":
         code, reason = _PATTERNS.get(context["pattern"], (ContractCode.INVALID_FIELD, "has the wrong form"))
         return FieldError(path, reason, code)
-    if kind == "country_unknown":
+    if kind in ("country_unknown", "counts"):
         return FieldError(path, str(detail["msg"]))
     words = _WORDS.get(kind, "is not valid")
     return FieldError(path, words if isinstance(words, str) else words(context))

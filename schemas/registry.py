@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from schemas import address, consent, dead_letter, order, policy, reasons, request
+from schemas import address, consent, dead_letter, order, policy, reasons, request, store
 from schemas.envelope import CloudEvent
 from schemas.errors import ContractCode, ContractError, FieldError, FieldErrors
 
@@ -75,6 +75,8 @@ _SPECS: Final = (
     _request("erasure.requested", request.ErasureRequested),
     _request("erasure.cancelled", request.RequestCancelled),
     EventSpec("request.changed", 1, request.RequestChanged, "the request", "confirmations", Direction.EMITTED),
+    EventSpec("store.task", 1, store.StoreTask, "the store's name", "store-tasks", Direction.EMITTED),
+    EventSpec("store.receipt", 1, store.StoreReceipt, "the store's name", "store-receipts", Direction.CONSUMED),
     _address("address.assigned", address.AddressAssigned),
     _address("address.corrected", address.AddressCorrected),
     _address("address.withdrawn", address.AddressWithdrawn, tombstone=True),

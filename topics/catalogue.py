@@ -32,16 +32,21 @@ ANNOUNCEMENTS_DEAD_LETTERS = "announcements.dead-letters"
 REQUESTS = "requests"
 REQUESTS_DEAD_LETTERS = "requests.dead-letters"
 CONFIRMATIONS = "confirmations"
+STORE_TASKS = "store-tasks"
+STORE_RECEIPTS = "store-receipts"
+STORES_DEAD_LETTERS = "stores.dead-letters"
+RECEIPTS_DEAD_LETTERS = "receipts.dead-letters"
 TEMPLATES = (
     ORDERS, CARRIER_ADDRESSES, DEAD_LETTERS, RELAY_POSITIONS, CONSENTS, NEWSLETTER_DEAD_LETTERS, POLICIES,
-    ANNOUNCEMENTS_DEAD_LETTERS, REQUESTS, REQUESTS_DEAD_LETTERS, CONFIRMATIONS,
+    ANNOUNCEMENTS_DEAD_LETTERS, REQUESTS, REQUESTS_DEAD_LETTERS, CONFIRMATIONS, STORE_TASKS, STORE_RECEIPTS,
+    STORES_DEAD_LETTERS, RECEIPTS_DEAD_LETTERS,
 )  # fmt: skip
 
 # Written inside Kafka transactions only: control records lie between the data.
 TRANSACTIONAL = frozenset(
     {
         CARRIER_ADDRESSES, DEAD_LETTERS, NEWSLETTER_DEAD_LETTERS, ANNOUNCEMENTS_DEAD_LETTERS, REQUESTS_DEAD_LETTERS,
-        CONFIRMATIONS,
+        CONFIRMATIONS, STORE_TASKS, STORES_DEAD_LETTERS, RECEIPTS_DEAD_LETTERS,
     }
 )  # fmt: skip
 
@@ -91,6 +96,8 @@ def catalogue(
     topics += [_consents(prefix), _dead_letters(prefix, "newsletter")]
     topics += [_policies(prefix), _dead_letters(prefix, "announcements")]
     topics += [_requests(prefix), _dead_letters(prefix, "requests"), _confirmations(prefix)]
+    topics += [_store_tasks(prefix), _store_receipts(prefix), _dead_letters(prefix, "stores")]
+    topics += [_dead_letters(prefix, "receipts")]
     known = set(TEMPLATES) | {topic.name.removeprefix(prefix) for topic in topics}
     if unknown := sorted(set(overrides) - known):
         raise ValueError(f"settings for unknown topic {unknown[0]!r}: known are {', '.join(sorted(known))}")
@@ -261,4 +268,40 @@ def _confirmations(prefix: str) -> Topic:
         description="Where each request stands, for the shop's systems: outcome and references.",
         configs=dict(_BROKER_CLOCK),
         transactional=CONFIRMATIONS in TRANSACTIONAL,
+    )
+
+
+def _store_tasks(prefix: str) -> Topic:
+    return Topic(
+        name=prefix + STORE_TASKS,
+        template=STORE_TASKS,
+        key="store",
+        events=("store.task",),
+        partitions=2,
+        cleanup="delete",
+        # Long enough for a store that was away over a week-end; whoever was away for longer is asked again.
+        retention_ms=7 * DAY_MS,
+        personal_data="sealed",
+        produce=("relay",),
+        consume=("stores", "store systems"),
+        description="What each store is to erase or to look for; only the store can open whom it is about.",
+        configs=_BROKER_CLOCK | _SHORT_SEGMENTS | {"max.message.bytes": str(4 * 1024 * 1024)},
+        transactional=STORE_TASKS in TRANSACTIONAL,
+    )
+
+
+def _store_receipts(prefix: str) -> Topic:
+    return Topic(
+        name=prefix + STORE_RECEIPTS,
+        template=STORE_RECEIPTS,
+        key="store",
+        events=("store.receipt",),
+        partitions=2,
+        cleanup="delete",
+        retention_ms=30 * DAY_MS,
+        personal_data="none",
+        produce=("stores", "store systems"),
+        consume=("receipts",),
+        description="What each store did, found or keeps: outcomes by reference, no personal data.",
+        configs=_BROKER_CLOCK | _SHORT_SEGMENTS | {"max.message.bytes": str(4 * 1024 * 1024)},
     )

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     )
     keyring_dir: Path = Field(Path(".lethe/keyring"), description="Outside the database and outside its backups")
     carriers_dir: Path = Field(Path("deploy/carriers"), description="One YAML file per carrier")
+    stores_dir: Path = Field(Path("deploy/stores"), description="One YAML file per store that holds personal data")
     orders_shared: bool = Field(False, description="True when the orders topic is the shop's own bus, read by others")
     orders_partitions: int = Field(4, ge=1, le=1000)
     carrier_partitions: int = Field(2, ge=1, le=1000)

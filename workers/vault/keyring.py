@@ -67,16 +67,16 @@ def create(directory: Path) -> None:
     for folder in (directory, epochs, lookups):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not _epoch_files(epochs):
-        _write_key(epochs / "1.key")
+        write_key(epochs / "1.key")
     for purpose in LOOKUP_PURPOSES:
-        _write_key(lookups / f"{purpose}.key")
+        write_key(lookups / f"{purpose}.key")
 
 
 def load(directory: Path) -> Keyring:
     """Read the whole directory. Raises UsageError when it is missing, unreadable or incomplete."""
     try:
-        epochs = {number: _read_key(path) for number, path in _epoch_files(directory / "epochs").items()}
-        lookups = {purpose: _read_key(directory / "lookup" / f"{purpose}.key") for purpose in LOOKUP_PURPOSES}
+        epochs = {number: read_key(path) for number, path in _epoch_files(directory / "epochs").items()}
+        lookups = {purpose: read_key(directory / "lookup" / f"{purpose}.key") for purpose in LOOKUP_PURPOSES}
     except OSError as error:
         raise UsageError(
             f"the keyring cannot be read ({error.strerror}: {error.filename}); "
@@ -92,7 +92,8 @@ def _epoch_files(folder: Path) -> dict[int, Path]:
     return {int(match[1]): path for match, path in matches if match}
 
 
-def _read_key(path: Path) -> bytes:
+def read_key(path: Path) -> bytes:
+    """The 32 bytes of a key file. Raises OSError, or UsageError when it holds something else."""
     try:
         key = bytes.fromhex(path.read_text("ascii").strip())
     except ValueError:
@@ -102,7 +103,7 @@ def _read_key(path: Path) -> bytes:
     return key
 
 
-def _write_key(path: Path) -> None:
+def write_key(path: Path) -> None:
     """Write a new random key, readable by its owner alone, durably. An existing file is left as it is."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")  # a crash may have left another one behind
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -66,6 +66,9 @@ def test_creates_the_catalogue_and_then_has_nothing_to_do(cluster: Cluster) -> N
         "newsletter.dead-letters",
         "policies",
         "announcements.dead-letters",
+        "store-tasks",
+        "store-receipts",
+        "stores.dead-letters",
         "relay.positions",
     }
     assert cluster.changes("ups", "gls") == ()

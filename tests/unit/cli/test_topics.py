@@ -138,6 +138,9 @@ def test_show_tells_the_state_of_each_topic(admin: FakeAdmin) -> None:
         "newsletter.dead-letters": "missing",
         "policies": "missing",
         "announcements.dead-letters": "missing",
+        "store-tasks": "missing",
+        "store-receipts": "missing",
+        "stores.dead-letters": "missing",
         "relay.positions": "differs",
     }
     assert lines[1]["consume"] == ["carrier.ups"]

@@ -36,6 +36,10 @@ def test_holds_every_topic_of_the_pipeline() -> None:
         "requests",
         "requests.dead-letters",
         "confirmations",
+        "store-tasks",
+        "store-receipts",
+        "stores.dead-letters",
+        "receipts.dead-letters",
     ]
 
 
@@ -68,7 +72,9 @@ def test_a_carrier_topic_is_read_by_that_carrier_alone() -> None:
 
 
 def test_no_topic_is_keyed_by_what_identifies_a_person_directly(topic: Topic) -> None:
-    assert topic.key in {"customer reference", "shipment id", "dead letter id", "version", "request id", "none"}
+    assert topic.key in {
+        "customer reference", "shipment id", "dead letter id", "version", "request id", "store", "none",
+    }  # fmt: skip
 
 
 def test_the_broker_stamps_every_record(topic: Topic) -> None:
@@ -83,7 +89,7 @@ def test_each_event_of_the_contract_has_its_topic_and_no_topic_names_another() -
     by_contract: dict[str, set[str]] = {}
     for spec in registry.EVENTS.values():
         template = spec.topic.replace("{carrier}", "<name>")
-        for worker in ("shipping", "newsletter", "announcements", "requests"):
+        for worker in ("shipping", "newsletter", "announcements", "requests", "stores", "receipts"):
             by_contract.setdefault(template.replace("{worker}", worker), set()).add(spec.type)
     by_catalogue = {topic.template: set(topic.events) for topic in declared().values() if topic.events}
     assert by_catalogue == by_contract
