@@ -1,4 +1,4 @@
-"""Requests of people about their data, on `requests`, keyed by the request's id; what became of them on `confirmations`.
+"""What people ask about their data, on `requests`, keyed by the request's id; what became of it on `confirmations`.
 
 Fields have the names of OpenDSR 2.0, reasons those of the Data Rights Protocol 1.0. Whoever publishes on `requests` has
 authenticated the person: the shop's account page.

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import cast
+from uuid import UUID
 
 import orjson
 
 from schemas.recipient import Recipient
 from workers.db import literals, sql
-from workers.domain import projection, shipping
+from workers.domain import email_address, projection, shipping
 from workers.domain.carriers import Carrier
 from workers.domain.shipping import Notice, OrderEvent, Shipment, ShipmentState
 from workers.engine.admission import Event
@@ -23,6 +24,7 @@ from workers.engine.database import Connection
 from workers.engine.outbox import Message
 from workers.settings import Settings
 from workers.vault import sealing
+from workers.vault.keyring import Keyring
 from workers.vault.subjects import Subject
 
 NAME = "shipping"
@@ -34,6 +36,7 @@ _CONTRACT_AND_CONSENT = "eu-gdpr:A6-1-b eu-gdpr:A6-1-a"
 _CONTACT_FIELDS = frozenset(("phone", "email"))
 _SHIPMENT_COLUMNS = (
     "shipment_id", "subject_id", "carrier", "state", "revision", "contact_consent", "recipient", "placed_at",
+    "email_hash",
 )  # fmt: skip
 _DISCLOSURE_COLUMNS = (
     "subject_id", "shipment_id", "revision", "recipient", "action", "fields", "legal_basis",
@@ -43,10 +46,11 @@ _DISCLOSURE_COLUMNS = (
 class ShippingUnit:
     """One attempt to apply a batch of order events (engine.unit.UnitOfWork)."""
 
-    def __init__(self, carriers: Mapping[str, Carrier], settings: Settings) -> None:
+    def __init__(self, carriers: Mapping[str, Carrier], settings: Settings, keyring: Keyring) -> None:
         self._carriers = carriers
         self._topics = {name: settings.topic(f"carrier.{name}.addresses") for name in carriers}
         self._settings = settings
+        self._keyring = keyring
         self._shipments: dict[str, Shipment] = {}
         self._sealed: dict[str, bytes | None] = {}
         self._new: set[str] = set()
@@ -102,6 +106,7 @@ class ShippingUnit:
                 [shipment.contact_consent for shipment in changed],
                 [self._sealed[shipment.shipment_id] for shipment in changed],
                 now,
+                [self._email_hash(shipment) for shipment in changed],
             )
         if self._notices:
             ledger = [_disclosure(subject_id, notice) for subject_id, notice in self._notices]
@@ -111,7 +116,15 @@ class ShippingUnit:
         return (
             shipment.shipment_id, shipment.subject_id, shipment.carrier, shipment.state, shipment.revision,
             shipment.contact_consent, self._sealed[shipment.shipment_id], shipment.placed_at,
+            self._email_hash(shipment),
         )  # fmt: skip
+
+    def _email_hash(self, shipment: Shipment) -> UUID | None:
+        """By what a request that comes by mail finds this order."""
+        email = None if shipment.recipient is None else shipment.recipient.email
+        if not email:
+            return None
+        return UUID(bytes=self._keyring.lookup_hash("email", email_address.folded(email).encode()))
 
     def _message(self, notice: Notice, subject: Subject) -> Message:
         """The notice as a record on its carrier's topic. A carrier may have been removed from the configuration

@@ -64,7 +64,7 @@ class Engine:
 
     def new_transaction(self, unit: Callable[[], UnitOfWork] | None = None) -> BatchTransaction:
         """A batch transaction as the worker makes it, with another unit of work where one is given."""
-        made = unit or (lambda: shipping.ShippingUnit(CARRIERS, self.settings))
+        made = unit or (lambda: shipping.ShippingUnit(CARRIERS, self.settings, self.ring))
         return BatchTransaction(
             self.pool, self.vault, self.lot, made, self.group, self.settings, self.metrics, lambda: NOW
         )

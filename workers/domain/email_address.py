@@ -24,6 +24,22 @@ def normalise(raw: str) -> str:
     raise Refused(RefusalCode.EMAIL_INVALID, _REASON, "email")
 
 
+def folded(raw: str) -> str:
+    """A cheap fold of an address as somebody typed it, for look-ups alone: lower case, NFC. Never written to."""
+    lower = raw.strip().lower()
+    return lower if lower.isascii() else unicodedata.normalize("NFC", lower)
+
+
+def spellings(normalised: str) -> frozenset[str]:
+    """How `folded` may have spelled this normalised address: its domain in ASCII or in its own script."""
+    local, _, domain = normalised.rpartition("@")
+    try:
+        shown = domain.encode("ascii").decode("idna")
+    except UnicodeError:
+        shown = domain
+    return frozenset((normalised, folded(f"{local}@{shown}")))
+
+
 def _spelled(address: str) -> str:
     checked = validate_email(address, check_deliverability=False, strict=True)
     local = unicodedata.normalize("NFC", checked.local_part.lower())

@@ -306,12 +306,8 @@ def _handle_all(
 
 
 def _handle(event: Event, subject: Subject, unit: UnitOfWork) -> list[Message]:
-    if subject.fenced:
-        raise Refused(
-            RefusalCode.SUBJECT_FENCED,
-            "this person's data is being erased: nothing about them is taken in any more",
-            keep_body=False,
-        )
+    if subject.not_before is not None:
+        _refuse_what_is_erased(event, subject, subject.not_before)
     try:
         return unit.handle(event, subject)
     except Refused:
@@ -321,6 +317,19 @@ def _handle(event: Event, subject: Subject, unit: UnitOfWork) -> list[Message]:
             RefusalCode.INTERNAL_ERROR,
             f"a fault in Lethe ({type(error).__name__}); the event is kept sealed: report it, then replay it",
         ) from None
+
+
+def _refuse_what_is_erased(event: Event, subject: Subject, not_before: datetime) -> None:
+    """What a person did before their erasure is theirs no more; what they do afterwards is a new person's."""
+    if event.occurred_at <= not_before:
+        code = RefusalCode.SUBJECT_FENCED if subject.fenced else RefusalCode.SUBJECT_ERASED
+        raise Refused(code, "this person's data is erased: nothing from before is taken in any more", keep_body=False)
+    if subject.fenced:
+        raise Refused(
+            RefusalCode.SUBJECT_FENCED,
+            "this person's data is being erased this moment; what they did afterwards is applied by itself when that "
+            "is done",
+        )
 
 
 async def _roll_back(transaction: asyncpg.transaction.Transaction) -> None:

@@ -1,6 +1,7 @@
 """Subjects: who a record is about, held for the length of a batch, with the data key to seal under."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
@@ -20,6 +21,8 @@ class Subject(NamedTuple):
     subject_id: int
     key: sealing.DataKey
     fenced: bool
+    not_before: datetime | None = None
+    """What happened until then is an erased person's: it is not taken in any more."""
 
 
 class SubjectVault:
@@ -56,8 +59,8 @@ class SubjectVault:
             return {}
         named = [hash_.hex() for hash_ in hashes]
         return {
-            hashes[place - 1]: Subject(subject_id, self._open(named[place - 1], wrapped_key, epoch), fenced)
-            for place, subject_id, wrapped_key, epoch, fenced in await connection.fetch(
+            hashes[place - 1]: Subject(subject_id, self._open(named[place - 1], wrapped_key, epoch), fenced, not_before)
+            for place, subject_id, wrapped_key, epoch, fenced, not_before in await connection.fetch(
                 _QUERIES["hold"], literals.array(named)
             )
         }
@@ -73,7 +76,10 @@ class SubjectVault:
         fresh = [sealing.new_wrapped_key(kek, _owner(name, epoch)) for name in named]
         wrapped_keys = [wrapped_key for wrapped_key, _ in fresh]
         rows = await connection.fetch(_QUERIES["create"], literals.array(named), wrapped_keys, epoch)
-        return {hashes[place - 1]: Subject(subject_id, fresh[place - 1][1], False) for place, subject_id in rows}
+        return {
+            hashes[place - 1]: Subject(subject_id, fresh[place - 1][1], False, not_before)
+            for place, subject_id, not_before in rows
+        }
 
     def _open(self, reference_hash: str, wrapped_key: bytes, epoch: int) -> sealing.DataKey:
         return sealing.unwrap_key(self._keyring.kek(epoch), wrapped_key, _owner(reference_hash, epoch))

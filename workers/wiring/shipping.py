@@ -8,6 +8,8 @@ from workers.wiring.parts import Parts, Wired
 
 def wire(app: host.Host, parts: Parts) -> Wired:
     """Orders to carriers."""
-    return batches.wire(
-        app, parts, shipping.NAME, shipping.TOPIC, lambda: shipping.ShippingUnit(parts.carriers, parts.settings)
-    )
+
+    def unit() -> shipping.ShippingUnit:
+        return shipping.ShippingUnit(parts.carriers, parts.settings, parts.keyring)
+
+    return batches.wire(app, parts, shipping.NAME, shipping.TOPIC, unit)

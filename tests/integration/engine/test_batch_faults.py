@@ -15,6 +15,7 @@ from workers.engine.database import Connection
 from workers.engine.outbox import Message
 from workers.errors import PartitionLost
 from workers.settings import Settings
+from workers.vault.keyring import Keyring
 from workers.vault.subjects import Subject
 
 ASSIGNED = "address.assigned"
@@ -133,8 +134,8 @@ class Interrupted(shipping.ShippingUnit):
 
     left = 0
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(CARRIERS, settings)
+    def __init__(self, settings: Settings, ring: Keyring) -> None:
+        super().__init__(CARRIERS, settings, ring)
 
     async def store(self, connection: Connection, now: object) -> None:
         await super().store(connection, now)  # type: ignore[arg-type]  # a datetime
@@ -150,7 +151,7 @@ class Interrupted(shipping.ShippingUnit):
 
 async def test_a_database_that_goes_away_in_the_middle_is_waited_for(database: str, tmp_path: Path) -> None:
     async with engine(database, tmp_path) as shop:
-        shop.transaction = shop.new_transaction(lambda: Interrupted(shop.settings))
+        shop.transaction = shop.new_transaction(lambda: Interrupted(shop.settings, shop.ring))
         Interrupted.left = 3
         assert await shop.apply(placed("o1"), placed("o2")) == assigned("o1", "o2")
         assert Interrupted.left == 0
@@ -162,7 +163,7 @@ async def test_a_partition_that_is_taken_away_while_the_database_is_away_is_let_
     database: str, tmp_path: Path
 ) -> None:
     async with engine(database, tmp_path) as shop:
-        shop.transaction = shop.new_transaction(lambda: Interrupted(shop.settings))
+        shop.transaction = shop.new_transaction(lambda: Interrupted(shop.settings, shop.ring))
         Interrupted.left = 100
         await shop.start()
         still_ours = iter([True, True, False])
@@ -183,7 +184,7 @@ class Failing(shipping.ShippingUnit):
 
 async def test_a_fault_of_ours_parks_the_event_and_quotes_nothing(database: str, tmp_path: Path) -> None:
     async with engine(database, tmp_path) as shop:
-        shop.transaction = shop.new_transaction(lambda: Failing(CARRIERS, shop.settings))
+        shop.transaction = shop.new_transaction(lambda: Failing(CARRIERS, shop.settings, shop.ring))
         told = await shop.apply(placed("o1"), placed("bad"), placed("o2"))
         assert [one for one in told if one.event_type == ASSIGNED] == assigned("o1", "o2")
         assert await shop.letters() == [("internal_error", "parked", 1, True)]

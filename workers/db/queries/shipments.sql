@@ -7,9 +7,10 @@ for update
 -- name: change
 update shipments as stored
 set carrier = changed.carrier, state = changed.state, revision = changed.revision,
-    contact_consent = changed.contact_consent, recipient = changed.recipient, changed_at = $7
-from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::boolean[], $6::bytea[])
-    as changed (shipment_id, carrier, state, revision, contact_consent, recipient)
+    contact_consent = changed.contact_consent, recipient = changed.recipient, changed_at = $7,
+    email_hash = changed.email_hash
+from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::boolean[], $6::bytea[], $8::uuid[])
+    as changed (shipment_id, carrier, state, revision, contact_consent, recipient, email_hash)
 where stored.shipment_id = changed.shipment_id
 
 -- name: count_by_carrier

@@ -1,6 +1,7 @@
 -- name: hold
 -- Shared row locks until the commit: a fence (an update of the row) waits for what is being applied.
-select wanted.place, subject_id, wrapped_key, key_epoch, fenced_at is not null as fenced
+select wanted.place, subject_id, wrapped_key, key_epoch, fenced_at is not null as fenced,
+    coalesce(fenced_at, not_before) as not_before
 from unnest($1::text::uuid[]) with ordinality as wanted (reference_hash, place)
 join subjects using (reference_hash)
 for share of subjects
@@ -11,12 +12,13 @@ with wanted as (
     from unnest($1::text::uuid[], $2::bytea[]) with ordinality as wanted (reference_hash, wrapped_key, place)
 ),
 created as (
-    insert into subjects (reference_hash, wrapped_key, key_epoch)
-    select reference_hash, wrapped_key, $3 from wanted order by place
+    insert into subjects (reference_hash, wrapped_key, key_epoch, not_before)
+    select reference_hash, wrapped_key, $3, erased_at from wanted left join erased_references using (reference_hash)
+    order by place
     on conflict (reference_hash) do nothing
-    returning subject_id, reference_hash
+    returning subject_id, reference_hash, not_before
 )
-select place, subject_id from created join wanted using (reference_hash)
+select place, subject_id, not_before from created join wanted using (reference_hash)
 
 -- name: hold_by_id
 -- Fenced subjects are left out: nothing about them may leave.
