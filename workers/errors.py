@@ -43,6 +43,7 @@ class RefusalCode(StrEnum):
     ORDER_UNKNOWN = "order_unknown"
     POLICY_CONFLICT = "policy_conflict"
     REQUEST_STATE = "request_state"
+    REQUEST_UNKNOWN = "request_unknown"
     SUBJECT_ERASED = "subject_erased"
     SUBJECT_FENCED = "subject_fenced"
     TIME_IMPLAUSIBLE = "time_implausible"

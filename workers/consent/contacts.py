@@ -118,9 +118,10 @@ class ContactBook:
         """Delete those of these contacts that have no record."""
         await connection.execute(_QUERIES["delete_unused"], literals.array(map(str, contact_ids)))
 
-    async def of_subject(self, connection: Connection, subject_id: int) -> list[int]:
-        """The numbers of a person's contacts, locked for change; nothing is opened."""
-        return [row["contact_id"] for row in await connection.fetch(_QUERIES["of_subject"], subject_id)]
+    async def of_subjects(self, connection: Connection, subject_ids: Collection[int]) -> dict[int, int]:
+        """The numbers of these persons' contacts, and whose each is, locked for change; nothing is opened."""
+        rows = await connection.fetch(_QUERIES["of_subjects"], literals.array(map(str, subject_ids)))
+        return {row["contact_id"]: row["subject_id"] for row in rows}
 
     async def erase(self, connection: Connection, contact_ids: Sequence[int]) -> None:
         """Delete contacts and the tokens of their links."""

@@ -4,6 +4,7 @@ Kafka's agent, the pages for people, the postbox, imports and commands all come 
 one way out. What is applied is in force from the caller's commit on.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -169,24 +170,29 @@ class ConsentDesk:
         await self._book.delete_unused(connection, contact_ids)
         return len(record_ids)
 
-    async def withdraw_subject(self, connection: Connection, subject_id: int, now: datetime) -> list[ConsentOutcome]:
-        """A person is to be erased: everything that they agreed to ends, and their addresses are suppressed.
+    async def withdraw_subjects(
+        self, connection: Connection, subject_ids: Collection[int], now: datetime
+    ) -> list[Contact]:  # fmt: skip
+        """People are to be erased: everything that they agreed to ends, and their addresses, which are returned, are
+        suppressed.
 
-        To be called before the subject is fenced: their addresses must be opened for it. What is suppressed stays so
-        after `erase_subject`. Raises Refused where the subject is fenced.
+        To be called before the subjects are fenced: their addresses must be opened for it. What is suppressed stays so
+        after `erase_subjects`. Raises Refused where one of them is fenced.
         """
-        numbers = await self._book.of_subject(connection, subject_id)
-        if len(await self.contacts_by_id(connection, numbers)) < len(numbers):
+        numbers = await self._book.of_subjects(connection, subject_ids)
+        contacts = await self.contacts_by_id(connection, numbers)
+        if len(contacts) < len(numbers):
             raise Refused(RefusalCode.SUBJECT_FENCED, "the addresses to suppress can no longer be opened")
         changes = [
             ConsentChange(Kind.WITHDRAWN, EVERY_PURPOSE, Entity.SUBJECT, "erasure", now, contact_id=number)
             for number in numbers
         ]
-        return await self.apply(connection, changes, now)
+        await self.apply(connection, changes, now)
+        return list(contacts.values())
 
-    async def erase_subject(self, connection: Connection, subject_id: int) -> int:
-        """Delete a person's contacts, records, histories and tokens; returns how many contacts. Opens nothing."""
-        numbers = await self._book.of_subject(connection, subject_id)
+    async def erase_subjects(self, connection: Connection, subject_ids: Collection[int]) -> Counter[int]:
+        """Delete these persons' contacts, records, histories and tokens; how many contacts of each. Opens nothing."""
+        numbers = await self._book.of_subjects(connection, subject_ids)
         await records.erase(connection, await records.ids_of(connection, numbers))
-        await self._book.erase(connection, numbers)
-        return len(numbers)
+        await self._book.erase(connection, list(numbers))
+        return Counter(numbers.values())

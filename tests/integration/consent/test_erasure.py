@@ -22,10 +22,10 @@ async def erase(world: ConsentWorld, subject_id: int) -> int:
     """As an erasure goes: the no, then the fence, then the deletion, each committed by itself."""
     async with world.pool.acquire() as connection:
         async with connection.transaction():
-            await world.desk.withdraw_subject(connection, subject_id, NOW)
+            await world.desk.withdraw_subjects(connection, [subject_id], NOW)
         await connection.execute("update subjects set fenced_at = $2 where subject_id = $1", subject_id, NOW)
         async with connection.transaction():
-            return await world.desk.erase_subject(connection, subject_id)
+            return sum((await world.desk.erase_subjects(connection, [subject_id])).values())
 
 
 async def test_nothing_is_left_but_the_suppression(world: ConsentWorld) -> None:
@@ -68,4 +68,4 @@ async def test_their_no_must_come_before_the_fence(world: ConsentWorld) -> None:
     subject_id = await world.pool.fetchval("update subjects set fenced_at = $1 returning subject_id", NOW)
     async with world.pool.acquire() as connection:
         with pytest.raises(Refused):
-            await world.desk.withdraw_subject(connection, subject_id, NOW)
+            await world.desk.withdraw_subjects(connection, [subject_id], NOW)

@@ -222,9 +222,9 @@ class Run:
             if subject_id is None:
                 return
             async with connection.transaction():
-                await self.world.desk.withdraw_subject(connection, subject_id, self.now)
+                await self.world.desk.withdraw_subjects(connection, [subject_id], self.now)
             async with connection.transaction():
-                assert await self.world.desk.erase_subject(connection, subject_id) == 1
+                assert await self.world.desk.erase_subjects(connection, [subject_id]) == {subject_id: 1}
                 await connection.execute("delete from subjects where subject_id = $1", subject_id)
         for name in PURPOSES:
             self.model.said[email, name].no(self.now, False)

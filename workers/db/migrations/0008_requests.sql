@@ -73,6 +73,7 @@ create table request_stores (
     store text not null,
     state text not null check (state in ('to_erase', 'erasing', 'to_verify', 'verifying', 'absent', 'kept', 'unconfirmed')),
     attempts integer not null default 0,
+    task_id uuid,
     due_at timestamptz not null,
     counts jsonb,
     kept jsonb,

@@ -43,8 +43,8 @@ where stored.contact_id = changed.contact_id
 -- The person was in contact of their own accord: all their consents last from now on.
 update contacts set last_own_contact_at = greatest(last_own_contact_at, $2) where contact_id = $1
 
--- name: of_subject
-select contact_id from contacts where subject_id = $1 order by contact_id for update
+-- name: of_subjects
+select contact_id, subject_id from contacts where subject_id = any($1::text::bigint[]) order by contact_id for update
 
 -- name: erase
 delete from contacts where contact_id = any($1::text::bigint[])

@@ -45,6 +45,10 @@ select contact_id, subject_id from contacts where subject_id = any($1::bigint[])
 -- name: open_round
 insert into erasure_rounds (key_epoch, fenced_at) values ($1, $2) returning round_id
 
+-- name: lock_subjects
+-- Before anything else of theirs is locked: whoever holds one of them is let finish.
+select subject_id from subjects where subject_id = any($1::bigint[]) order by subject_id for update
+
 -- name: fence
 -- Waits for whoever applies, publishes or sends something about them this moment.
 update subjects set fenced_at = $2 where subject_id = any($1::bigint[]) and fenced_at is null
@@ -147,7 +151,7 @@ for update of s
 
 -- name: asked
 update request_stores set state = case state when 'to_erase' then 'erasing' when 'to_verify' then 'verifying' else state end,
-    attempts = attempts + 1, due_at = $2
+    attempts = attempts + 1, due_at = $2, task_id = $3
 where subject_ref = any($1::uuid[])
 
 -- name: give_up_stores
@@ -161,7 +165,7 @@ update request_stores set state = 'unconfirmed', reason = $2
 where store = $1 and state in ('to_erase', 'erasing', 'to_verify', 'verifying')
 
 -- name: lock_stores
-select subject_ref, request_id, store, state, attempts from request_stores
+select subject_ref, request_id, store, state, attempts, task_id from request_stores
 where subject_ref = any($1::uuid[])
 order by subject_ref
 for update
@@ -178,14 +182,9 @@ from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $
     as answered (subject_ref, state, due_at, reason, counts, kept, backups_expire_at, attempts)
 where stored.subject_ref = answered.subject_ref
 
--- name: unconfirmed_answered
--- A store that answered after its request was closed as partly complete.
-select distinct r.request_id from requests r
-where r.state = 'partly_completed' and r.step in ('certified', 'told') and r.reason = 'store_silent'
-    and not exists (
-        select from request_stores s where s.request_id = r.request_id and s.state not in ('absent', 'kept')
-    )
-limit $1
+-- name: ask_again
+update request_stores set state = 'to_erase', due_at = $2, reason = null where request_id = $1 and state = 'unconfirmed'
+returning store
 
 -- name: to_certify
 -- All of our own work is proven; the stores have answered, or the time is up.
@@ -193,7 +192,7 @@ select r.request_id, r.state, r.language, r.key_subject_id, r.sealed, r.received
     r.round_id, bool_and(coalesce(s.state in ('absent', 'kept', 'unconfirmed'), true)) as stores_final,
     bool_or(coalesce(s.state = 'unconfirmed', false)) as any_unconfirmed
 from requests r join erasure_rounds e using (round_id) left join request_stores s using (request_id)
-where r.step = 'erased' and e.state = 'proven'
+where e.state = 'proven' and (r.step = 'erased' or (r.step = 'certified' and r.state = 'partly_completed'))
 group by r.request_id
 order by r.received_at
 
@@ -216,7 +215,7 @@ where r.key_subject_id is not null and r.closed_at is not null
     and not exists (
         select from mails m where m.subject_id = r.key_subject_id and m.state in ('intent', 'claimed', 'unknown')
     )
-    and (r.step in ('none', 'certified'))
+    and r.step in ('none', 'certified') and r.state <> 'partly_completed'
 limit $1
 for update of r
 

@@ -1,0 +1,1 @@
+"""Requests of people about their data, and the erasure itself: desk, rounds, our own stores, the stores downstream."""
