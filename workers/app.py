@@ -10,6 +10,7 @@ from typing import cast
 import faust
 
 from workers.engine import host
+from workers.engine.keyring_watch import KeyringWatch
 from workers.errors import UsageError
 from workers.settings import Settings
 from workers.web import health
@@ -36,6 +37,7 @@ def run(settings: Settings, names: tuple[str, ...], web_port: int) -> None:
     wired = [_wire(name)(app, parts) for name in names]
     for one in wired:
         app.last_services += one.services
+    app.last_services.append(KeyringWatch(parts.pool, parts.keyring, settings, parts.exit))
     health.mount(app, parts.metrics, wired, settings)
     worker = faust.Worker(
         app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True, loglevel=logging.WARNING

@@ -26,6 +26,13 @@ Label = Literal[
     "announcer.before_commit",
     "postbox.after_store",
     "postbox.before_commit",
+    "rotation.key_made",
+    "rotation.switched",
+    "rotation.before_commit",
+    "rotation.rewrapped",
+    "rotation.listed",
+    "rotation.overwritten",
+    "rotation.unlinked",
 ]
 
 _armed, _, _count = os.environ.get("LETHE_CRASH_AT", "").partition(":")

@@ -16,6 +16,7 @@ from workers.engine.exit import Exit
 from workers.engine.intake import Intake
 from workers.metrics import Metrics
 from workers.settings import Settings
+from workers.vault import epochs
 from workers.vault import keyring as keyrings
 from workers.vault.keyring import Keyring
 from workers.vault.subjects import SubjectVault
@@ -54,6 +55,7 @@ async def prepare(settings: Settings) -> Parts:
     await migrate.check(pool)
     keyring = keyrings.load(settings.keyring_dir)
     await migrate.check_keyring(pool, keyring)
+    await epochs.adopt(pool, keyring, settings.keyring_dir)
     vault = SubjectVault(keyring)
     carriers = carrier_files.load(settings.carriers_dir)
     return Parts(settings, pool, keyring, vault, carriers, Metrics(CollectorRegistry()), Exit())
