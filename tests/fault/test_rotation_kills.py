@@ -24,6 +24,7 @@ POINTS = labels(
     "rotation.switched",
     "rotation.before_commit",
     "rotation.rewrapped",
+    "rotation.copied",
     "rotation.listed",
     "rotation.overwritten",
     "rotation.unlinked",

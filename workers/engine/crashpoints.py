@@ -30,6 +30,7 @@ Label = Literal[
     "rotation.switched",
     "rotation.before_commit",
     "rotation.rewrapped",
+    "rotation.copied",
     "rotation.listed",
     "rotation.overwritten",
     "rotation.unlinked",

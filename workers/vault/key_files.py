@@ -77,9 +77,9 @@ def destroy(directory: Path, number: int) -> None:
     listed = directory / "destroyed"
     if not listed.is_dir():
         listed.mkdir(mode=0o700)
-        _sync(directory)
+        sync(directory)
     os.close(os.open(listed / str(number), os.O_WRONLY | os.O_CREAT, 0o600))
-    _sync(listed)
+    sync(listed)
     crashpoints.reach("rotation.listed")
     epochs = directory / "epochs"
     left = [path for path in epochs.iterdir() if (match := _DRAFT.match(path.name)) and int(match[1]) == number]
@@ -88,7 +88,7 @@ def destroy(directory: Path, number: int) -> None:
             _overwrite(path)
             crashpoints.reach("rotation.overwritten")
             path.unlink()
-    _sync(epochs)
+    sync(epochs)
     crashpoints.reach("rotation.unlinked")
 
 
@@ -130,10 +130,11 @@ def write_key(path: Path) -> None:
             os.link(draft, path)
     finally:
         draft.unlink()
-    _sync(path.parent)  # the name as well: a database must not outlive the only key to it
+    sync(path.parent)  # the name as well: a database must not outlive the only key to it
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Make names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

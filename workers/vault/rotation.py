@@ -4,6 +4,8 @@
     switched      the database names it as current: from now on nothing is wrapped under the old one by a transaction
                   that begins, and those that had begun are waited for (`hold_wrapping_epoch`)
     rewrapped     every row, page by page in short transactions, until none refers to an older epoch
+    copied        the data keys, as they are wrapped now, are copied out of the database, so that older backups of it
+                  can be read but for those who are gone (`survivors`)
     destroyed     older epochs are listed as destroyed in the keyring, overwritten, removed; the database says so
 
 Killed anywhere, the next rotation goes on from there. What makes it safe is in the rows and files, not in the lock
@@ -23,7 +25,7 @@ from workers.clock import Clock
 from workers.db import sql
 from workers.engine import crashpoints
 from workers.errors import KeyMissing, Retry
-from workers.vault import epochs, key_files, keyring, sealing
+from workers.vault import epochs, key_files, keyring, sealing, survivors
 from workers.vault.epochs import Connection
 from workers.vault.keyring import Keyring
 from workers.vault.wrapped_tables import TABLES, WrappedTable
@@ -101,9 +103,12 @@ async def _finish(pool: asyncpg.Pool, ring: Keyring, keyring_dir: Path, clock: C
     for number in old:
         await _until(partial(pool.fetchval, _QUERIES["is_released"], number))
     rewrapped = sum([await _rewrap_table(pool, ring, table) for table in TABLES])
+    await survivors.write(pool, keyring_dir, current)
+    crashpoints.reach("rotation.copied")
     for number in old:
         key_files.destroy(keyring_dir, number)
         await pool.execute(_QUERIES["record_destroyed"], [number], clock())
+    survivors.remove_older(keyring_dir, current)
     return rewrapped
 
 

@@ -16,7 +16,7 @@ from tests.support.orders import NOW, event, placed
 from workers.engine.exit import Exit
 from workers.engine.keyring_watch import KeyringWatch
 from workers.errors import DatabaseRestored, KeyMissing, KeyNotHere
-from workers.vault import epochs, key_files, keyring, rotation
+from workers.vault import epochs, key_files, keyring, rotation, survivors
 from workers.vault.keyring import Keyring
 from workers.vault.rotation import Rotation
 from workers.vault.wrapped_tables import TABLES
@@ -71,6 +71,28 @@ async def test_everything_that_survives_is_readable_and_the_old_epoch_is_gone(sh
         assert await vaults.read_letters(shop.pool, ring) == 1
     known = await epochs.known(shop.pool, shop.folder)
     assert known == (2, {2}, {1})
+
+
+async def test_an_older_backup_is_readable_but_for_those_who_are_gone(shop: Shop) -> None:
+    sealed = await vaults.put(shop.pool, shop.ring, PEOPLE)
+    await vaults.put_mail(shop.pool, shop.ring)
+    backup = await shop.pool.fetch("select reference_hash, wrapped_key, key_epoch from subjects")
+    gone = UUID(bytes=shop.engine.vault.reference_hash(PEOPLE[0]))
+    await shop.pool.execute("delete from subjects where reference_hash = $1", gone)
+    for _ in range(2):
+        await shop.rotate()
+    assert [path.name for path in (shop.folder / "survivors").iterdir()] == ["3"], "older copies are of no use"
+    await shop.pool.execute("delete from subjects")
+    await shop.pool.executemany(
+        "insert into subjects (reference_hash, wrapped_key, key_epoch) values ($1, $2, $3)",
+        [tuple(row) for row in backup],
+    )
+    async with shop.pool.acquire() as connection, connection.transaction():
+        assert await survivors.bring_back(connection, shop.folder, 3, [1, 2]) == len(PEOPLE) - 1
+    unreadable = await shop.pool.fetch("select reference_hash from subjects where key_epoch = 1")
+    assert [row[0] for row in unreadable] == [gone]
+    del sealed[PEOPLE[0]]
+    await vaults.read(shop.pool, keyring.load(shop.folder), sealed)
 
 
 async def test_a_copy_of_a_row_from_before_opens_with_nothing_that_is_left(shop: Shop) -> None:
@@ -136,7 +158,12 @@ async def test_a_row_in_use_is_waited_for_and_the_others_are_not_held_up(shop: S
 
 async def test_two_at_once_are_one(shop: Shop) -> None:
     sealed = await vaults.put(shop.pool, shop.ring, PEOPLE)
-    both = await asyncio.gather(shop.rotate(), shop.rotate())
+    async with shop.pool.acquire() as lock:
+        await lock.execute("select pg_advisory_lock(hashtextextended('lethe.rotation', 0))")
+        begun = [asyncio.create_task(shop.rotate()) for _ in range(2)]
+        await asyncio.sleep(0.3)
+        await lock.execute("select pg_advisory_unlock_all()")
+    both = await asyncio.gather(*begun)
     assert {(one.retired_epoch, one.current_epoch) for one in both} == {(1, 2)}
     assert sum(one.rewrapped for one in both) == len(PEOPLE)
     assert await shop.rotate() == Rotation(2, 3, len(PEOPLE))

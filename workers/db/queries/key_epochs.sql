@@ -42,3 +42,23 @@ select exists (select from <table> where key_epoch < $1)
 
 -- name: count
 select key_epoch, count(*) as rows from <table> where key_epoch is not null group by key_epoch
+
+-- name: survivors
+select <owner>, wrapped_key, key_epoch from <table> where key_epoch = $1
+
+-- name: make_survivors
+create temp table survivors (owner uuid, wrapped_key bytea, key_epoch integer)
+
+-- name: index_survivors
+create index on survivors (owner)
+
+-- name: bring_back
+update <table> as stored set wrapped_key = survivors.wrapped_key, key_epoch = survivors.key_epoch
+from survivors where survivors.owner = stored.<owner> and stored.key_epoch = any($1::integer[])
+
+-- name: drop_survivors
+drop table survivors
+
+-- name: adopt_current
+-- After a restore: the newest epoch that the keyring holds wraps, as it did before.
+insert into key_epochs (epoch) select epoch from unnest($1::integer[]) as known (epoch) on conflict do nothing
