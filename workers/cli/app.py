@@ -51,6 +51,9 @@ COMMANDS: Final = {
     "keys": Entry(
         "workers.cli.keys.commands", "app", "Key epochs: which wraps data keys, which are destroyed, rotating."
     ),
+    "restore": Entry(
+        "workers.cli.restore", "restore", "After a backup of the database was restored: replay what happened since."
+    ),
     "doctor": Entry("workers.cli.doctor.command", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."),
 }
 

@@ -102,6 +102,15 @@ class ConsentDesk:
         await suppressions.load(connection, [spelled])
         return suppressions.in_force(spelled, purpose)
 
+    async def forbidden(
+        self, connection: Connection, mails: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Suppression]:
+        """Which of these may not be sent: pairs of normalised address and purpose, and what forbids each."""
+        suppressions = Suppressions(self._keyring, self._settings)
+        await suppressions.load(connection, [email for email, _ in mails])
+        found = {(email, purpose): suppressions.in_force(email, purpose) for email, purpose in mails}
+        return {mail: no for mail, no in found.items() if no is not None}
+
     async def suppressions(self, connection: Connection, email: str) -> dict[str, Suppression]:
         """Every suppression of an address, by purpose; `*` is every purpose. Raises Refused where it is no address."""
         suppressions, spelled = Suppressions(self._keyring, self._settings), normalise(email)

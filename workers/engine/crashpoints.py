@@ -34,6 +34,11 @@ Label = Literal[
     "rotation.listed",
     "rotation.overwritten",
     "rotation.unlinked",
+    "restore.begun",
+    "restore.keys",
+    "restore.ledger",
+    "restore.positions",
+    "restore.rotated",
 ]
 
 _armed, _, _count = os.environ.get("LETHE_CRASH_AT", "").partition(":")

@@ -7,6 +7,7 @@ is erased afterwards dies with the epoch that wraps it. PostgreSQL's binary COPY
 
 import os
 import shutil
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -48,22 +49,23 @@ def remove_older(keyring_dir: Path, epoch: int) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-async def bring_back(connection: Connection, keyring_dir: Path, epoch: int, destroyed: list[int]) -> int:
-    """Give rows that destroyed epochs wrap their data key under `epoch`, where it survived; returns how many.
+async def bring_back(
+    connection: Connection, keyring_dir: Path, alive: Collection[int], destroyed: Sequence[int]
+) -> int:
+    """Give rows that destroyed epochs wrap their data key from the newest copy that can be opened; returns how many.
 
     In the caller's transaction.
     """
-    count = 0
-    for table in TABLES:
-        path = keyring_dir / "survivors" / str(epoch) / table.name
-        if path.is_file():
-            await connection.execute(_QUERIES["make_survivors"])
-            await connection.copy_to_table(
-                "survivors", source=path, columns=["owner", "wrapped_key", "key_epoch"], format="binary",
-                timeout=_COPY_TIMEOUT_S,
-            )  # fmt: skip
-            await connection.execute(_QUERIES["index_survivors"], timeout=_COPY_TIMEOUT_S)
-            status = await connection.execute(table.query(_QUERIES["bring_back"]), destroyed, timeout=_COPY_TIMEOUT_S)
-            count += int(status.rpartition(" ")[2])
-            await connection.execute(_QUERIES["drop_survivors"])
+    folder, count = keyring_dir / "survivors", 0
+    copies = [epoch for epoch in alive if (folder / str(epoch)).is_dir()]
+    for table in TABLES if copies else ():
+        await connection.execute(_QUERIES["make_survivors"])
+        await connection.copy_to_table(
+            "survivors", source=folder / str(max(copies)) / table.name,
+            columns=["owner", "wrapped_key", "key_epoch"], format="binary", timeout=_COPY_TIMEOUT_S,
+        )  # fmt: skip
+        await connection.execute(_QUERIES["index_survivors"], timeout=_COPY_TIMEOUT_S)
+        status = await connection.execute(table.query(_QUERIES["bring_back"]), destroyed, timeout=_COPY_TIMEOUT_S)
+        count += int(status.rpartition(" ")[2])
+        await connection.execute(_QUERIES["drop_survivors"])
     return count

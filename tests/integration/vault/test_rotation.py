@@ -88,7 +88,7 @@ async def test_an_older_backup_is_readable_but_for_those_who_are_gone(shop: Shop
         [tuple(row) for row in backup],
     )
     async with shop.pool.acquire() as connection, connection.transaction():
-        assert await survivors.bring_back(connection, shop.folder, 3, [1, 2]) == len(PEOPLE) - 1
+        assert await survivors.bring_back(connection, shop.folder, {3}, [1, 2]) == len(PEOPLE) - 1
     unreadable = await shop.pool.fetch("select reference_hash from subjects where key_epoch = 1")
     assert [row[0] for row in unreadable] == [gone]
     del sealed[PEOPLE[0]]

@@ -28,3 +28,12 @@ end
 $$;
 comment on function hold_wrapping_epoch is
     'Whether data keys may be wrapped under this epoch until the transaction ends. Where it says true, a rotation waits for the transaction before it looks for what is still wrapped under the epoch. Volatile, at read committed: the second look sees a switch that the first one did not.';
+
+create table restores (
+    restore_id bigint generated always as identity primary key,
+    began_at timestamptz not null,
+    finished_at timestamptz,
+    report jsonb
+);
+comment on table restores is
+    'Each time a backup of this database was restored and brought up to date with what lies outside it. While one is not finished no worker runs. report: counts.';
