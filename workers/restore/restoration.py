@@ -2,7 +2,7 @@
 
 1. The newest key epoch of the keyring wraps again; destroyed ones stay destroyed. Data keys that the backup holds
    under destroyed epochs come from the survivors' copy; whoever is not in it was gone, and is deleted.
-2. The ledger: erasures and suppressions since the backup; consents that they forbid end.
+2. The ledger: erasures and suppressions since the backup; consents that they forbid end. Requests that were closed.
 3. Mails that may have been sent since are not sent again, as far as they need consent.
 4. Positions: nothing is published twice; effects are made again where the log still has the records.
 5. A rotation: what step 2 deleted is unreadable in dead tuples and in the restored backup's own files.
@@ -22,7 +22,7 @@ from workers.engine import crashpoints
 from workers.engine.database import Connection
 from workers.engine.intake import Intake
 from workers.errors import KeyMissing, UsageError
-from workers.restore import ledger_replay, people, positions
+from workers.restore import ledger_replay, people, positions, request_replay
 from workers.restore.positions import Behind
 from workers.settings import Settings
 from workers.vault import epochs, key_files, rotation, survivors
@@ -83,6 +83,10 @@ async def restore(tools: Tools, found: Signs) -> None:
     erasures, persons = await ledger_replay.replay(pool, tools.desk, settings, now)
     tools.say(f"erasures     {erasures} since the backup; {persons} persons that it brought back are deleted again")
     crashpoints.reach("restore.ledger")
+    requests = await request_replay.replay(pool, settings, now)
+    tools.say(f"requests     {requests.closed} that ended since the backup are closed")
+    for request_id in requests.lost:
+        tools.say(f"             {request_id} was open and is lost with the database: take it up again from the person")
     await _mails(tools)
     lost = await _positions(tools, found)
     crashpoints.reach("restore.positions")

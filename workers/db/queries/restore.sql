@@ -86,3 +86,26 @@ where class = 'marketing' and issue_id is null and state in ('intent', 'claimed'
 update issues set state = 'paused', changed_at = $1
 where state = 'sending' or (state = 'scheduled' and send_at <= $1)
 returning name
+
+-- name: close_requests
+-- They ended after the backup was taken; the confirmation is on its way or was sent, and is not sent again.
+update requests as stored
+set state = told.state, reason = told.reason, certificate = told.certificate, step = 'certified',
+    closed_at = told.closed_at, changed_at = told.closed_at
+from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[])
+    as told (request_id, state, reason, certificate, closed_at)
+where stored.request_id = told.request_id and stored.closed_at is null
+returning stored.request_id
+
+-- name: forget_stores
+delete from request_stores
+where request_id = any($1::uuid[]) and state in ('to_erase', 'erasing', 'to_verify', 'verifying')
+
+-- name: unknown_requests
+select request_id from unnest($1::uuid[]) as told (request_id)
+where not exists (select from requests where requests.request_id = told.request_id)
+
+-- name: close_unreadable_requests
+-- Their keys were destroyed after their end, and nothing told how they ended.
+update requests set state = 'partly_completed', reason = 'other', step = 'certified', closed_at = $1, changed_at = $1
+where closed_at is null and key_subject_id is null and sealed is null and joined is null
