@@ -21,7 +21,9 @@ from workers.settings import Settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 INSERT = """
-insert into requests (request_id, request_type, state, channel, language, key_subject_id, received_at, due_at, changed_at)
+insert into requests (
+    request_id, request_type, state, channel, language, key_subject_id, received_at, due_at, changed_at
+)
 values ($1, 'erasure', 'in_progress', 'web', 'en', $2, $3, $3, $3)
 """
 
