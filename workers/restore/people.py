@@ -9,6 +9,7 @@ from workers.consent.desk import ConsentDesk
 from workers.db import sql
 from workers.domain.consent import ConsentChange, Entity, Kind, SuppressionReason
 from workers.engine.database import Connection
+from workers.vault.wrapped_tables import TABLES
 
 _QUERIES = sql.queries("restore")
 _ERASURE = sql.queries("erasure")
@@ -45,6 +46,9 @@ async def erase_unreadable(pool: asyncpg.Pool, desk: ConsentDesk, destroyed: Seq
             await erase(connection, desk, [row["subject_id"] for row in rows], now)
             await connection.execute(_QUERIES["drop_unreadable_letters"], destroyed, now)
             await connection.execute(_QUERIES["drop_unreadable_mails"], destroyed, now)
+            for table in TABLES:
+                if table.name != "subjects":
+                    await connection.execute(table.query(_QUERIES["drop_unreadable"]), destroyed)
         count += len(rows)
         if not rows:
             return count

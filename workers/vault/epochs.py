@@ -57,9 +57,10 @@ async def hold(connection: Connection, keyring: Keyring) -> int:
     A rotation waits for that end, so that it misses no key. One round trip; more only right after a switch.
     Raises KeyNotHere when the new epoch's file has not arrived here.
     """
-    while not await connection.fetchval(_QUERIES["hold"], keyring.current_epoch):
+    assert connection.is_in_transaction(), "without one the epoch is let go before the key is stored"
+    while not await connection.fetchval(_QUERIES["hold"], epoch := keyring.current_epoch):
         await follow(connection, keyring)
-    return keyring.current_epoch
+    return epoch
 
 
 async def adopt(connection: Connection | asyncpg.Pool, keyring: Keyring, keyring_dir: Path) -> None:

@@ -95,6 +95,12 @@ async def test_an_older_backup_is_readable_but_for_those_who_are_gone(shop: Shop
     await vaults.read(shop.pool, keyring.load(shop.folder), sealed)
 
 
+async def test_no_table_with_wrapped_keys_is_forgotten(shop: Shop) -> None:
+    """Its keys would be lost with the first rotation: add it to TABLES."""
+    named = "select table_name from information_schema.columns where column_name = 'wrapped_key' and table_schema = $1"
+    assert {row[0] for row in await shop.pool.fetch(named, "public")} == {table.name for table in TABLES}
+
+
 async def test_a_copy_of_a_row_from_before_opens_with_nothing_that_is_left(shop: Shop) -> None:
     await vaults.put(shop.pool, shop.ring, PEOPLE[:1])
     (copy,) = await shop.pool.fetch("select reference_hash, wrapped_key, key_epoch from subjects")

@@ -53,6 +53,10 @@ where key_epoch = any($1::integer[])
 update inbox_mails set state = 'done', changed_at = $2, sealed = null, wrapped_key = null, key_epoch = null
 where key_epoch = any($1::integer[])
 
+-- name: drop_unreadable
+-- <table> stands for any table whose rows are worth nothing without their key.
+delete from <table> where key_epoch = any($1::integer[])
+
 -- name: contact_hashes
 select email_hash from contacts where subject_id = any($1::bigint[])
 
