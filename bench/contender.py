@@ -62,6 +62,7 @@ class Contender:
         self._database = f"{prefix}{kind.module}".replace(".", "_")
         self.group = f"{prefix}lethe.shipping" if kind.is_lethe else f"{prefix}{kind.module}"
         self.outputs: dict[str, str] = {}
+        self.dsn = ""
         self._started_file = site.data_dir / f"{self._database}.started"
         self._log = site.data_dir / f"{self._database}.log"
         self._batch_records = batch_records
@@ -72,11 +73,11 @@ class Contender:
         templates = (catalogue.CARRIER_ADDRESSES,)
         lethe_only = (catalogue.DEAD_LETTERS, catalogue.RELAY_POSITIONS) if self.kind.is_lethe else ()
         self.outputs = self._site.create_topics(self._output_prefix, templates + lethe_only)
-        dsn = self._site.create_database(self._database, migrated=self.kind.is_lethe)
+        self.dsn = self._site.create_database(self._database, migrated=self.kind.is_lethe)
         self._started_file.unlink(missing_ok=True)
         todo = task.Task(
             bootstrap=self._site.stack.bootstrap,
-            dsn=dsn,
+            dsn=self.dsn,
             keyring_dir=self._site.keyring_dir,
             carriers_dir=self._site.carriers_dir,
             prefix=self._prefix,

@@ -18,6 +18,7 @@ class Options(NamedTuple):
     soak_orders: int
     mails: int
     soak_mails: int
+    rotation: int
     calibrate: bool
     results: Path
     data_dir: Path
@@ -40,6 +41,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     add("--soak", type=int, metavar="ORDERS", help="memory over so many orders; 0 leaves it out (1000000)")
     add("--mails", type=int, help="per round; 0 leaves mails out (20000)")
     add("--soak-mails", type=int, metavar="MAILS", help="memory over so many mails; 0 leaves it out (200000)")
+    add("--rotation", type=int, metavar="SUBJECTS", help="a key rotation over so many; 0 leaves it out (1000000)")
     add("--results", type=Path, help="(bench/results.json; of a quick run: quick.json in the data directory)")
     add(
         "--data-dir",
@@ -49,23 +51,25 @@ def parse(arguments: list[str] | None = None) -> Options:
     )
     given = parser.parse_args(arguments)
     usual = (
-        (5_000, 300, 1, 3, 1, 0, 2_000, 0) if given.quick else (100_000, 2_000, 3, 20, 2, 1_000_000, 20_000, 200_000)
+        (5_000, 300, 1, 3, 1, 0, 2_000, 0, 20_000)
+        if given.quick
+        else (100_000, 2_000, 3, 20, 2, 1_000_000, 20_000, 200_000, 1_000_000)
     )
     named = (
         given.orders, given.naive_orders, given.rounds, given.latency, given.latency_rounds, given.soak, given.mails,
-        given.soak_mails,
+        given.soak_mails, given.rotation,
     )  # fmt: skip
-    orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, mails, soak_mails = (
+    orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, mails, soak_mails, rotation = (
         usually if value is None else value for value, usually in zip(named, usual, strict=True)
     )
     if (
         min(orders, naive_orders) < SMALLEST
         or rounds < 1
-        or min(latency_s, latency_rounds, soak_orders, mails, soak_mails) < 0
+        or min(latency_s, latency_rounds, soak_orders, mails, soak_mails, rotation) < 0
     ):
         parser.error(f"at least {SMALLEST} orders and one round, and nothing below 0")
     results = given.results or (given.data_dir / "quick.json" if given.quick else Path("bench/results.json"))
     return Options(
-        orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, mails, soak_mails, not given.quick,
-        results, given.data_dir,
+        orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, mails, soak_mails, rotation,
+        not given.quick, results, given.data_dir,
     )  # fmt: skip

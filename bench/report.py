@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.contender import FAST, LETHE, NAIVE, NAIVE_FAUST, RAW_LOOP
+from bench.keys import Rotated
 from bench.latency import Latency
 from bench.mails import BARE, Mailed
 from bench.mails import LETHE as LETHE_MAILER
@@ -43,6 +44,7 @@ class Results:
     soak: Soak | None = None
     mailed: dict[str, list[Mailed]] = field(default_factory=dict)
     mail_soak: Mailed | None = None
+    rotated: Rotated | None = None
 
     def orders_per_s(self, name: str) -> list[float]:
         """Of every round."""
@@ -76,6 +78,7 @@ def to_json(results: Results) -> dict[str, Any]:
         },
         "soak": _soak(results.soak),
         **_mails(results),
+        **_rotation(results.rotated),
         "run": _run(results),
     }
 
@@ -111,6 +114,11 @@ def show(results: Results, console: Console) -> None:
             f"lethe over {results.options.soak_mails:,} mails: {results.mail_soak.mails_per_s:,.0f}/s; memory "
             f"{results.mail_soak.first_quarter_mb:.0f} MB in the first quarter, "
             f"{results.mail_soak.last_quarter_mb:.0f} in the last, peak {results.mail_soak.peak_mb:.0f}"
+        )
+    if results.rotated is not None:
+        console.print(
+            f"key rotation over {results.rotated.subjects:,} subjects: {results.rotated.seconds:.1f} s, with "
+            f"{results.rotated.orders_per_s:,.0f} orders/s of {results.rotated.offered_per_s:,.0f} applied meanwhile"
         )
     if results.load_before > 0.5:
         console.print(
@@ -203,6 +211,12 @@ def _mail_soak(results: Results) -> dict[str, float] | None:
     if soak is None:
         return None
     return {"mails": results.options.soak_mails, **{name: round(value, 1) for name, value in soak._asdict().items()}}
+
+
+def _rotation(rotated: Rotated | None) -> dict[str, Any]:
+    if rotated is None:
+        return {}
+    return {"key_rotation": {name: round(value, 1) for name, value in rotated._asdict().items()}}
 
 
 def _soak(soak: Soak | None) -> dict[str, float] | None:

@@ -2,7 +2,7 @@
 contender.
 """
 
-from bench import latency, mails, source, throughput
+from bench import keys, latency, mails, source, throughput
 from bench.contender import FAST, LETHE, NAIVE, RAW_LOOP, Kind
 from bench.report import Results
 from bench.screen import Screen
@@ -37,6 +37,8 @@ class Session:
                 self._mail_round(number)
         if self._options.soak_mails:
             self._mail_soak()
+        if self._options.rotation:
+            self._rotate()
 
     def _calibrate(self) -> int:
         """Let the raw loop choose its batch size, once; its neighbours with batches take the same."""
@@ -100,6 +102,13 @@ class Session:
             found = mails.measure(self._site, mails.LETHE, self._options.soak_mails, "ms", report)
         self._results.mail_soak = found
         self._screen.say(f"mails, soak  lethe: {found.mails_per_s:,.0f} mails/s, peak {found.peak_mb:.0f} MB")
+
+    def _rotate(self) -> None:
+        with self._screen.step("key rotation  lethe") as report:
+            found = keys.measure(self._site, self._options.rotation, self._next_seed(2), report)
+        self._site.delete_topics("k.")
+        self._results.rotated = found
+        self._screen.say(f"key rotation: {found.subjects:,} subjects in {found.seconds:.1f} s, workers going on")
 
     def _publish(self, prefix: str, orders: int) -> Source:
         self._screen.say(f"publishing {orders:,} orders")

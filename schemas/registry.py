@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from schemas import address, consent, dead_letter, order, policy, reasons, request, store
+from schemas import address, consent, dead_letter, ledger, order, policy, reasons, request, store
 from schemas.envelope import CloudEvent
 from schemas.errors import ContractCode, ContractError, FieldError, FieldErrors
 
@@ -77,6 +77,8 @@ _SPECS: Final = (
     EventSpec("request.changed", 1, request.RequestChanged, "the request", "confirmations", Direction.EMITTED),
     EventSpec("store.task", 1, store.StoreTask, "the store's name", "store-tasks", Direction.EMITTED),
     EventSpec("store.receipt", 1, store.StoreReceipt, "the store's name", "store-receipts", Direction.CONSUMED),
+    EventSpec("subject.erased", 1, ledger.SubjectErased, "the ledger entry", "ledger", Direction.EMITTED),
+    EventSpec("address.suppressed", 1, ledger.AddressSuppressed, "the ledger entry", "ledger", Direction.EMITTED),
     _address("address.assigned", address.AddressAssigned),
     _address("address.corrected", address.AddressCorrected),
     _address("address.withdrawn", address.AddressWithdrawn, tombstone=True),

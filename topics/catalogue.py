@@ -36,17 +36,18 @@ STORE_TASKS = "store-tasks"
 STORE_RECEIPTS = "store-receipts"
 STORES_DEAD_LETTERS = "stores.dead-letters"
 RECEIPTS_DEAD_LETTERS = "receipts.dead-letters"
+LEDGER = "ledger"
 TEMPLATES = (
     ORDERS, CARRIER_ADDRESSES, DEAD_LETTERS, RELAY_POSITIONS, CONSENTS, NEWSLETTER_DEAD_LETTERS, POLICIES,
     ANNOUNCEMENTS_DEAD_LETTERS, REQUESTS, REQUESTS_DEAD_LETTERS, CONFIRMATIONS, STORE_TASKS, STORE_RECEIPTS,
-    STORES_DEAD_LETTERS, RECEIPTS_DEAD_LETTERS,
+    STORES_DEAD_LETTERS, RECEIPTS_DEAD_LETTERS, LEDGER,
 )  # fmt: skip
 
 # Written inside Kafka transactions only: control records lie between the data.
 TRANSACTIONAL = frozenset(
     {
         CARRIER_ADDRESSES, DEAD_LETTERS, NEWSLETTER_DEAD_LETTERS, ANNOUNCEMENTS_DEAD_LETTERS, REQUESTS_DEAD_LETTERS,
-        CONFIRMATIONS, STORE_TASKS, STORES_DEAD_LETTERS, RECEIPTS_DEAD_LETTERS,
+        CONFIRMATIONS, STORE_TASKS, STORES_DEAD_LETTERS, RECEIPTS_DEAD_LETTERS, LEDGER,
     }
 )  # fmt: skip
 
@@ -97,7 +98,7 @@ def catalogue(
     topics += [_policies(prefix), _dead_letters(prefix, "announcements")]
     topics += [_requests(prefix), _dead_letters(prefix, "requests"), _confirmations(prefix)]
     topics += [_store_tasks(prefix), _store_receipts(prefix), _dead_letters(prefix, "stores")]
-    topics += [_dead_letters(prefix, "receipts")]
+    topics += [_dead_letters(prefix, "receipts"), _ledger(prefix)]
     known = set(TEMPLATES) | {topic.name.removeprefix(prefix) for topic in topics}
     if unknown := sorted(set(overrides) - known):
         raise ValueError(f"settings for unknown topic {unknown[0]!r}: known are {', '.join(sorted(known))}")
@@ -304,4 +305,22 @@ def _store_receipts(prefix: str) -> Topic:
         consume=("receipts",),
         description="What each store did, found or keeps: outcomes by reference, no personal data.",
         configs=_BROKER_CLOCK | _SHORT_SEGMENTS | {"max.message.bytes": str(4 * 1024 * 1024)},
+    )
+
+
+def _ledger(prefix: str) -> Topic:
+    return Topic(
+        name=prefix + LEDGER,
+        template=LEDGER,
+        key="ledger entry",
+        events=("subject.erased", "address.suppressed"),
+        partitions=1,
+        cleanup="compact",
+        retention_ms=-1,
+        personal_data="none",
+        produce=("relay",),
+        consume=("restore",),
+        description="Who was erased and which addresses said no, as keyed hashes: what a restored backup must be told.",
+        configs=dict(_BROKER_CLOCK),
+        transactional=LEDGER in TRANSACTIONAL,
     )

@@ -10,6 +10,7 @@ from typing import cast
 import faust
 
 from workers.engine import host
+from workers.engine.keyring_watch import KeyringWatch
 from workers.errors import UsageError
 from workers.settings import Settings
 from workers.web import health
@@ -33,9 +34,10 @@ def run(settings: Settings, names: tuple[str, ...], web_port: int) -> None:
     loop = _new_loop()
     parts = loop.run_until_complete(wiring.prepare(settings))
     app = host.create(f"{settings.prefix}lethe", settings, web_port)
-    wired = [_wire(name)(app, parts) for name in names]
+    wired = [wire(name)(app, parts) for name in names]
     for one in wired:
         app.last_services += one.services
+    app.last_services.append(KeyringWatch(parts.pool, parts.keyring, settings, parts.exit))
     health.mount(app, parts.metrics, wired, settings)
     worker = faust.Worker(
         app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True, loglevel=logging.WARNING
@@ -45,7 +47,8 @@ def run(settings: Settings, names: tuple[str, ...], web_port: int) -> None:
     worker.execute_from_commandline()
 
 
-def _wire(name: str) -> Wire:
+def wire(name: str) -> Wire:
+    """What puts the worker of this name together."""
     return cast(Wire, importlib.import_module(f"workers.wiring.{name}").wire)
 
 

@@ -3,11 +3,13 @@
     LetheError
     ├── Refused               the event is parked, sealed, with its reason; the pipeline goes on
     ├── Retry                 the same batch is tried again in place, with backoff
+    │   └── KeyNotHere            a new key epoch has not arrived in this keyring yet
     ├── PartitionLost         the batch is dropped: another worker owns the partition now
     ├── Stop                  the worker ends before anything more is acknowledged; a person must act
     │   ├── ParkingLimit          too many refusals in a row: something systemic, not bad events
     │   ├── PositionBelowLog      the log no longer holds what comes next
     │   ├── PositionUnknown       the database and Kafka disagree about what was published
+    │   ├── DatabaseRestored      the database is older than Kafka or the keyring: erasures must be replayed first
     │   └── KeyMissing            a key epoch that sealed rows need is not in the keyring
     └── UsageError            nothing happened: the command or a setting is wrong; the text says what to do
 
@@ -81,6 +83,10 @@ class Retry(LetheError):
     """A dependency is away or busy; the same batch is tried again in place, with backoff."""
 
 
+class KeyNotHere(Retry):
+    """A key epoch that a rotation made elsewhere has not arrived in this host's keyring yet."""
+
+
 class PartitionLost(LetheError):
     """Another worker owns the partition now; the batch is dropped here and applied there."""
 
@@ -99,6 +105,10 @@ class PositionBelowLog(Stop):
 
 class PositionUnknown(Stop):
     """PostgreSQL and Kafka disagree about what was published; going on could repeat or lose records."""
+
+
+class DatabaseRestored(Stop):
+    """The database was restored from a backup: who was erased since would be back if a worker ran."""
 
 
 class KeyMissing(Stop):

@@ -48,6 +48,12 @@ COMMANDS: Final = {
     "mail": Entry("workers.cli.mail.commands", "app", "Mails: what became of each, send again, signing keys, a test."),
     "postbox": Entry("workers.cli.postbox.commands", "app", "Mails to the shop: list, read, mark as done."),
     "policy": Entry("workers.cli.policy.commands", "app", "The policy: its versions, what changed, publishing one."),
+    "keys": Entry(
+        "workers.cli.keys.commands", "app", "Key epochs: which wraps data keys, which are destroyed, rotating."
+    ),
+    "restore": Entry(
+        "workers.cli.restore", "restore", "After a backup of the database was restored: replay what happened since."
+    ),
     "doctor": Entry("workers.cli.doctor.command", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."),
 }
 

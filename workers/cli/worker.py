@@ -73,5 +73,5 @@ async def _look(settings: "Settings", with_kafka: bool) -> None:
     except asyncpg.InvalidCatalogNameError:
         raise LetheError(f"the database {connections.place(settings)} does not exist: run `lethe migrate`") from None
     if with_kafka:
-        for topic in ("orders", "relay.positions", "consents", "policies"):
+        for topic in ("orders", "relay.positions", "consents", "policies", "ledger"):
             await upstream.require_topic(settings, settings.topic(topic))

@@ -42,6 +42,7 @@ class ConsentDesk:
         self.purposes = purposes
         self._vault = vault
         self._keyring = keyring
+        self._settings = settings
         self._book = ContactBook(vault, keyring)
         self._tokens = Tokens(keyring)
         self._letters = Letters(mail_desk, self._tokens, Floods(keyring), purposes, settings)
@@ -51,7 +52,7 @@ class ConsentDesk:
         """For a caller that loads, decides and stores in steps of its own."""
         people = People(self._book, self._vault, self._keyring)
         return ConsentSession(
-            self._book, people, Suppressions(self._keyring), self._tokens, self._letters, self.purposes,
+            self._book, people, Suppressions(self._keyring, self._settings), self._tokens, self._letters, self.purposes,
             self._valid_for, now,
         )  # fmt: skip
 
@@ -98,13 +99,22 @@ class ConsentDesk:
 
     async def suppression(self, connection: Connection, email: str, purpose: str) -> Suppression | None:
         """What forbids to write to an address for a purpose; None: nothing does. Raises Refused: no address."""
-        suppressions, spelled = Suppressions(self._keyring), normalise(email)
+        suppressions, spelled = Suppressions(self._keyring, self._settings), normalise(email)
         await suppressions.load(connection, [spelled])
         return suppressions.in_force(spelled, purpose)
 
+    async def forbidden(
+        self, connection: Connection, mails: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Suppression]:
+        """Which of these may not be sent: pairs of normalised address and purpose, and what forbids each."""
+        suppressions = Suppressions(self._keyring, self._settings)
+        await suppressions.load(connection, [email for email, _ in mails])
+        found = {(email, purpose): suppressions.in_force(email, purpose) for email, purpose in mails}
+        return {mail: no for mail, no in found.items() if no is not None}
+
     async def suppressions(self, connection: Connection, email: str) -> dict[str, Suppression]:
         """Every suppression of an address, by purpose; `*` is every purpose. Raises Refused where it is no address."""
-        suppressions, spelled = Suppressions(self._keyring), normalise(email)
+        suppressions, spelled = Suppressions(self._keyring, self._settings), normalise(email)
         await suppressions.load(connection, [spelled])
         return suppressions.of(spelled)
 

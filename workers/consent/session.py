@@ -110,6 +110,7 @@ class ConsentSession:
             one = self._records[contact_id, purpose]
             letter = Letter(effect, self._contacts[contact_id], one.record_id, purpose, one.record.expires_at)
             await self._letters.post(connection, letter, now)
+        await self._suppressions.tell_ledger(connection, now)
 
     def _end(self, change: ConsentChange) -> ConsentOutcome:
         """A no: to one purpose, to every one, or about the address itself."""

@@ -1,13 +1,17 @@
 """Suppressions: the no that survives import and erasure, as keyed hashes of addresses."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from uuid import UUID
 
 from schemas.consent import EVERY_PURPOSE
+from schemas.ledger import AddressSuppressed
+from workers import ledger
 from workers.db import literals, sql
 from workers.domain import consent
 from workers.domain.consent import Suppression, SuppressionReason
 from workers.engine.database import Connection
+from workers.settings import Settings
 from workers.vault.keyring import Keyring
 
 _QUERIES = sql.queries("suppressions")
@@ -17,8 +21,9 @@ _Key = tuple[bytes, str]
 class Suppressions:
     """Those of a few addresses, in memory between `load` and `store`."""
 
-    def __init__(self, keyring: Keyring) -> None:
+    def __init__(self, keyring: Keyring, settings: Settings) -> None:
         self._keyring = keyring
+        self._settings = settings
         self._rows: dict[_Key, Suppression] = {}
         self._stored: dict[_Key, Suppression] = {}
 
@@ -65,7 +70,7 @@ class Suppressions:
 
     async def store(self, connection: Connection) -> None:
         """Write what changed."""
-        changed = [(key, row) for key, row in self._rows.items() if self._stored.get(key) != row]
+        changed = self._changed()
         if changed:
             await connection.execute(
                 _QUERIES["store"],
@@ -74,8 +79,27 @@ class Suppressions:
                 [row.reason for _, row in changed],
                 [row.since for _, row in changed],
             )
-        removed = [key for key in self._stored if key not in self._rows]
+        removed = self._lifted()
         if removed:
             await connection.execute(
                 _QUERIES["remove"], [UUID(bytes=hash_) for hash_, _ in removed], [purpose for _, purpose in removed]
             )
+
+    async def tell_ledger(self, connection: Connection, now: datetime) -> None:
+        """Tell the ledger what `store` wrote; the transaction's last step."""
+        entries = [_entry(key, row, row.since, lifted=False) for key, row in self._changed()]
+        entries += [_entry(key, self._stored[key], now, lifted=True) for key in self._lifted()]
+        await ledger.tell(connection, self._settings, entries, now)
+
+    def _changed(self) -> list[tuple[_Key, Suppression]]:
+        return [(key, row) for key, row in self._rows.items() if self._stored.get(key) != row]
+
+    def _lifted(self) -> list[_Key]:
+        return [key for key in self._stored if key not in self._rows]
+
+
+def _entry(key: _Key, row: Suppression, time: datetime, *, lifted: bool) -> AddressSuppressed:
+    hash_, purpose = key
+    return AddressSuppressed(
+        suppression_hash=UUID(bytes=hash_), purpose=purpose, reason=row.reason.value, since=time, lifted=lifted
+    )

@@ -12,6 +12,7 @@ from workers.vault.keyring import LOOKUP_PURPOSES, Keyring
 
 _QUERIES = sql.queries("migrations")
 _LOCKS = sql.queries("locks")
+_EPOCHS = sql.queries("key_epochs")
 _KEYRING = sql.queries("keyring")
 
 
@@ -68,7 +69,8 @@ async def check(connection: asyncpg.Connection | asyncpg.Pool) -> None:
 
 
 async def record_keyring(connection: asyncpg.Connection | asyncpg.Pool, keyring: Keyring) -> None:
-    """Remember which look-up keys belong to this database, once."""
+    """Remember which look-up keys belong to this database, once, and which key epoch it begins with."""
+    await connection.execute(_EPOCHS["first"], keyring.current_epoch)
     for purpose in LOOKUP_PURPOSES:
         await connection.execute(_KEYRING["record"], purpose, keyring.check_value(purpose))
     await check_keyring(connection, keyring)

@@ -26,6 +26,19 @@ Label = Literal[
     "announcer.before_commit",
     "postbox.after_store",
     "postbox.before_commit",
+    "rotation.key_made",
+    "rotation.switched",
+    "rotation.before_commit",
+    "rotation.rewrapped",
+    "rotation.copied",
+    "rotation.listed",
+    "rotation.overwritten",
+    "rotation.unlinked",
+    "restore.begun",
+    "restore.keys",
+    "restore.ledger",
+    "restore.positions",
+    "restore.rotated",
 ]
 
 _armed, _, _count = os.environ.get("LETHE_CRASH_AT", "").partition(":")

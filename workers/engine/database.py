@@ -4,6 +4,7 @@ import asyncio
 
 import asyncpg
 
+from workers.errors import Retry
 from workers.settings import Settings
 
 Connection = asyncpg.pool.PoolConnectionProxy | asyncpg.Connection
@@ -21,6 +22,7 @@ RETRIED_ERRORS = (
     asyncpg.InternalClientError,
     OSError,
     asyncio.TimeoutError,
+    Retry,
 )
 """Everything else that a database call raises: away, restarting, full, locked, being migrated. Tried again.
 

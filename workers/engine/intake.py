@@ -159,6 +159,33 @@ class Intake(mode.Service):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def apply_published(self, partition: TopicPartition, position: int, end: int) -> None:
+        """After a restore: apply the records from the stored `position` to `end`, whose effects were published before
+        the database was lost, and publish nothing of it. No worker may run. Raises Stop, KafkaError.
+        """
+        if position >= end:
+            return  # and no consumer: aiokafka's stop() raises CancelledError right behind its start()
+        consumer = AIOKafkaConsumer(
+            **self._settings.kafka_client, enable_auto_commit=False, auto_offset_reset="none",
+            isolation_level="read_committed",
+        )  # fmt: skip
+        consumer.assign([partition])
+        await consumer.start()
+        try:
+            consumer.seek(partition, position)
+            while position < end:
+                fetched = await consumer.getmany(
+                    partition, timeout_ms=_POLL_MS, max_records=self._settings.batch_max_records
+                )
+                records = [record for record in fetched.get(partition, []) if record.offset < end]
+                reached = min(end, await consumer.position(partition))
+                if reached > position:
+                    slice_ = Slice(partition, await self._admit(records), position, reached)
+                    await self._transaction.apply(Batch((slice_,)), lambda: True)
+                    position = reached
+        finally:
+            await consumer.stop()
+
     @property
     def ready(self) -> bool:
         """Whether the group was joined and every lane that was assigned has opened."""

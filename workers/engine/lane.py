@@ -154,7 +154,8 @@ class Lane:
         if published > stored:
             raise PositionUnknown(
                 f"{self._name}: Kafka says that everything before {published} was published, the database has applied "
-                f"only up to {stored}: it was restored from an older backup, or the group's offset was moved by hand"
+                f"only up to {stored}: it was restored from an older backup (run `lethe restore`), or the group's "
+                "offset was moved by hand"
             )
         if stored < beginning:
             raise PositionBelowLog(

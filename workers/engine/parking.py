@@ -19,7 +19,7 @@ from workers.engine.outbox import Message
 from workers.engine.records import Record
 from workers.errors import ParkingLimit, RefusalCode
 from workers.settings import Settings
-from workers.vault import sealing
+from workers.vault import epochs, sealing
 from workers.vault.keyring import Keyring
 
 _QUERIES = sql.queries("dead_letters")
@@ -39,20 +39,23 @@ class ParkingLot:
         A record that is published twice is one dead letter, seen twice, and one notice.
         """
         notices = []
+        epoch = await epochs.hold(connection, self._keyring)
         fingerprints = [self._fingerprint(one) for one in rejected]
         await connection.execute(_QUERIES["forget_expired"], fingerprints)
         for one, fingerprint in zip(rejected, fingerprints, strict=True):
             letter_id = uuid5(fingerprint, f"{one.record.topic}/{one.record.partition}/{one.record.offset}")
-            if await connection.fetchval(_QUERIES["park"], *self._row(letter_id, fingerprint, one, now)):
+            if await connection.fetchval(_QUERIES["park"], *self._row(letter_id, fingerprint, one, epoch, now)):
                 notices.append(self._notice(letter_id, one, now))
         crashpoints.reach("parking.before_commit")
         return notices
 
-    def _row(self, letter_id: UUID, fingerprint: UUID, one: Rejected, now: datetime) -> tuple[object, ...]:
+    def _row(
+        self, letter_id: UUID, fingerprint: UUID, one: Rejected, wrapping_epoch: int, now: datetime
+    ) -> tuple[object, ...]:
         record, refusal = one.record, one.refusal
         wrapped = epoch = sealed = None
         if refusal.keep_body:
-            epoch = self._keyring.current_epoch
+            epoch = wrapping_epoch
             wrapped, key = sealing.new_wrapped_key(self._keyring.kek(epoch), _owner(letter_id, epoch))
             sealed = key.seal(pack(record), _place(letter_id))
         hashed = one.reference_hash and UUID(bytes=one.reference_hash)

@@ -116,7 +116,7 @@ class Relay(mode.Service):
         if published > stored:
             raise PositionUnknown(
                 f"{self._lane}: Kafka says that {published} batches were published, the database knows {stored}: it "
-                "was restored from an older backup"
+                "was restored from an older backup; run `lethe restore`"
             )
         await outbox.delete_before(self._pool, self._lane, published)
         return published

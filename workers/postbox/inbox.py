@@ -10,7 +10,7 @@ import orjson
 
 from workers.db import sql
 from workers.engine.database import Connection
-from workers.vault import sealing
+from workers.vault import epochs, sealing
 from workers.vault.keyring import Keyring
 
 _QUERIES = sql.queries("inbox")
@@ -74,8 +74,11 @@ class Inbox:
         self._keyring = keyring
 
     async def store(self, connection: Connection, mails: Sequence[Delivered], now: datetime) -> None:
-        """Keep mails, sealed. One that was delivered before, word for word, is kept once."""
-        epoch = self._keyring.current_epoch
+        """Keep mails, sealed. One that was delivered before, word for word, is kept once.
+
+        In the caller's transaction, which should end soon after.
+        """
+        epoch = await epochs.hold(connection, self._keyring)
         for mail in mails:
             fingerprint = UUID(bytes=self._keyring.lookup_hash("event", b"inbox\0" + _packed(mail)))
             wrapped, key = sealing.new_wrapped_key(self._keyring.kek(epoch), _owner(fingerprint, epoch))

@@ -13,7 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from workers.errors import UsageError
-from workers.vault import keyring
+from workers.vault import key_files
 
 _HEADER = {"alg": "ECDH-ES", "enc": "A256GCM"}
 _ALGORITHMS = list(_HEADER.values())
@@ -65,7 +65,7 @@ def create_private(keyring_dir: Path, store: str) -> bool:
     if path.exists():
         return False
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    keyring.write_key(path)
+    key_files.write_key(path)
     return True
 
 
@@ -75,7 +75,7 @@ def private(keyring_dir: Path, store: str) -> OKPKey | None:
 
     path = private_path(keyring_dir, store)
     try:
-        raw = keyring.read_key(path)
+        raw = key_files.read_key(path)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -1,51 +1,78 @@
-"""The keyring: a directory outside PostgreSQL and outside its backups.
-
-    <dir>/epochs/<n>.key      key-encryption keys (KEK), 32 bytes as hex; the highest number wraps new data keys
-    <dir>/lookup/<purpose>.key  keys of look-up hashes, one per purpose
+"""The keyring: a directory outside PostgreSQL and outside its backups, read into memory (`key_files` has its layout).
 
 Destroying an epoch's file makes every copy of a data key that it wrapped unreadable: in dead tuples, WAL, replicas
 and backups alike. That is why the files live here and not in the database.
 """
 
-import contextlib
 import hashlib
-import os
-import re
-import secrets
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from workers.errors import KeyMissing, UsageError
+from workers.errors import KeyMissing, KeyNotHere, UsageError
+from workers.log import logger
+from workers.vault import key_files
 
 LOOKUP_PURPOSES = ("subject-reference", "event", "dead-letter", "email", "suppression", "token", "mail-link", "flood")
-_EPOCH_FILE = re.compile(r"^(\d{1,9})\.key$")
-_KEY_SIZE_BYTES = 32
+_LOG = logger(__name__)
 _LOOKUP_SIZE_BYTES = 16
 
 
 class Keyring:
-    """Keys read once from a keyring directory.
+    """Keys in memory. Epochs that appear later are read when they are first needed.
 
-    Raises KeyMissing when an epoch is asked for that the directory does not hold.
+    `current_epoch` is the one to wrap new data keys under, as far as is known here: the database decides (`epochs`).
+    `reread` reads the directory again; None where there is none.
     """
 
-    def __init__(self, epochs: dict[int, bytes], lookups: dict[str, bytes]) -> None:
+    def __init__(
+        self, epochs: dict[int, bytes], lookups: dict[str, bytes], reread: Callable[[], dict[int, bytes]] | None = None
+    ) -> None:
         self._ciphers = {number: AESGCM(key) for number, key in epochs.items()}
         self._lookups = {
             purpose: hashlib.blake2b(key=key, digest_size=_LOOKUP_SIZE_BYTES) for purpose, key in lookups.items()
         }
+        self._reread = reread
         self.current_epoch = max(epochs)
 
+    @property
+    def epochs(self) -> frozenset[int]:
+        """Those whose keys are in memory."""
+        return frozenset(self._ciphers)
+
     def kek(self, epoch: int) -> AESGCM:
-        """The cipher of one epoch, to wrap and unwrap data keys."""
-        try:
-            return self._ciphers[epoch]
-        except KeyError:
+        """The cipher of one epoch, to wrap and unwrap data keys.
+
+        Raises KeyNotHere for an epoch newer than those known here, KeyMissing for one that is gone.
+        """
+        cipher = self._ciphers.get(epoch)
+        if cipher is None:
+            newest = max(self._ciphers)
+            self._read_again()
+            cipher = self._ciphers.get(epoch)
+            if cipher is None and epoch > newest:
+                raise KeyNotHere(
+                    f"key epoch {epoch} is not in this keyring yet: it was made by a rotation elsewhere; every host "
+                    "needs the same keyring_dir"
+                )
+        if cipher is None:
             raise KeyMissing(
                 f"key epoch {epoch} is not in the keyring: the database refers to a key that was destroyed or "
-                "never copied here; check keyring_dir, or restore that epoch's file if it was lost by mistake"
-            ) from None
+                "never copied here; check keyring_dir. After restoring a backup of the database run `lethe restore`"
+            )
+        return cipher
+
+    def wrap_under(self, epoch: int) -> None:
+        """Wrap new data keys under this epoch from now on. Raises KeyNotHere, KeyMissing."""
+        self.kek(epoch)
+        self.current_epoch = epoch
+
+    def forget(self, epochs: Collection[int]) -> None:
+        """Drop destroyed epochs from memory, as far as Python lets go of bytes."""
+        for epoch in epochs:
+            if epoch != self.current_epoch:
+                self._ciphers.pop(epoch, None)
 
     def lookup_hash(self, purpose: str, value: bytes) -> bytes:
         """A keyed hash of `value` under the key of `purpose`: 16 bytes. Still personal data (a pseudonym).
@@ -60,23 +87,28 @@ class Keyring:
         """A hash that only this look-up key makes: tells a wrong keyring before any row is written."""
         return self.lookup_hash(purpose, b"lethe keyring check")
 
+    def _read_again(self) -> None:
+        """Add what is new in the directory. One that cannot be read just now adds nothing."""
+        if self._reread is None:
+            return
+        try:
+            found = self._reread()
+        except (OSError, UsageError) as error:
+            _LOG.warning("keyring_not_read", error=type(error).__name__)
+            return
+        self._ciphers |= {number: AESGCM(key) for number, key in found.items() if number not in self._ciphers}
+
 
 def create(directory: Path) -> None:
     """Make the directory, its first epoch and the look-up keys where they are missing. Never overwrites a key."""
-    epochs, lookups = directory / "epochs", directory / "lookup"
-    for folder in (directory, epochs, lookups):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _epoch_files(epochs):
-        write_key(epochs / "1.key")
-    for purpose in LOOKUP_PURPOSES:
-        write_key(lookups / f"{purpose}.key")
+    key_files.create(directory, LOOKUP_PURPOSES)
 
 
 def load(directory: Path) -> Keyring:
     """Read the whole directory. Raises UsageError when it is missing, unreadable or incomplete."""
     try:
-        epochs = {number: read_key(path) for number, path in _epoch_files(directory / "epochs").items()}
-        lookups = {purpose: read_key(directory / "lookup" / f"{purpose}.key") for purpose in LOOKUP_PURPOSES}
+        epochs = key_files.read_epochs(directory)
+        lookups = {purpose: key_files.read_lookup(directory, purpose) for purpose in LOOKUP_PURPOSES}
     except OSError as error:
         raise UsageError(
             f"the keyring cannot be read ({error.strerror}: {error.filename}); "
@@ -84,40 +116,4 @@ def load(directory: Path) -> Keyring:
         ) from None
     if not epochs:
         raise UsageError("the keyring holds no key epoch; create it once with `lethe migrate`")
-    return Keyring(epochs, lookups)
-
-
-def _epoch_files(folder: Path) -> dict[int, Path]:
-    matches = ((_EPOCH_FILE.match(path.name), path) for path in folder.iterdir())
-    return {int(match[1]): path for match, path in matches if match}
-
-
-def read_key(path: Path) -> bytes:
-    """The 32 bytes of a key file. Raises OSError, or UsageError when it holds something else."""
-    try:
-        key = bytes.fromhex(path.read_text("ascii").strip())
-    except ValueError:
-        key = b""
-    if len(key) != _KEY_SIZE_BYTES:
-        raise UsageError(f"{path.name} in the keyring is not a key of {_KEY_SIZE_BYTES} bytes in hex")
-    return key
-
-
-def write_key(path: Path) -> None:
-    """Write a new random key, readable by its owner alone, durably. An existing file is left as it is."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")  # a crash may have left another one behind
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(os.urandom(_KEY_SIZE_BYTES).hex())
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the name as well: a database must not outlive the only key to it
-    finally:
-        os.close(folder)
+    return Keyring(epochs, lookups, lambda: key_files.read_epochs(directory))

@@ -70,3 +70,13 @@ def unwrap_key(kek: AESGCM, wrapped: bytes, owner: bytes) -> DataKey:
         return DataKey(kek.decrypt(wrapped[:_NONCE_SIZE_BYTES], wrapped[_NONCE_SIZE_BYTES:], owner))
     except (InvalidTag, ValueError):
         raise Unreadable("a data key does not open under its epoch") from None
+
+
+def rewrap_key(old: AESGCM, new: AESGCM, wrapped: bytes, old_owner: bytes, new_owner: bytes) -> bytes:
+    """The same data key, wrapped by another epoch. Raises Unreadable when the old epoch or owner is wrong."""
+    try:
+        key = old.decrypt(wrapped[:_NONCE_SIZE_BYTES], wrapped[_NONCE_SIZE_BYTES:], old_owner)
+    except (InvalidTag, ValueError):
+        raise Unreadable("a data key does not open under its epoch") from None
+    nonce = next(_nonces)
+    return nonce + new.encrypt(nonce, key, new_owner)

@@ -4,15 +4,12 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-import asyncpg
-
 from workers.db import literals, sql
-from workers.vault import sealing
+from workers.vault import epochs, sealing
+from workers.vault.epochs import Connection
 from workers.vault.keyring import Keyring
 
 _QUERIES = sql.queries("subjects")
-
-Connection = asyncpg.pool.PoolConnectionProxy | asyncpg.Connection
 
 
 class Subject(NamedTuple):
@@ -40,10 +37,12 @@ class SubjectVault:
         wanted = list(set(hashes))
         found = await self._find(connection, wanted)
         missing = sorted(hash_ for hash_ in wanted if hash_ not in found)
-        if missing:
+        while missing:
             found.update(await self._create(connection, missing))
-            raced = [hash_ for hash_ in missing if hash_ not in found]
-            found.update(await self._find(connection, raced))
+            found.update(await self._find(connection, [hash_ for hash_ in missing if hash_ not in found]))
+            missing = [hash_ for hash_ in missing if hash_ not in found]
+            if missing:  # nothing was created: the key epoch has just changed
+                await epochs.follow(connection, self._keyring)
         return found
 
     async def hold_by_id(self, connection: Connection, subject_ids: Collection[int]) -> Mapping[int, Subject]:
@@ -68,12 +67,13 @@ class SubjectVault:
     async def _create(self, connection: Connection, hashes: list[bytes]) -> dict[bytes, Subject]:
         """Create subjects in hash order, so that two batches never wait for each other in a circle.
 
-        Those that another transaction creates at the same moment are left out.
+        Those that another transaction creates at the same moment are left out; all are when a rotation has switched
+        to another key epoch, which the query itself finds out, at no round trip of its own.
         """
         epoch = self._keyring.current_epoch
         kek = self._keyring.kek(epoch)
         named = [hash_.hex() for hash_ in hashes]
-        fresh = [sealing.new_wrapped_key(kek, _owner(name, epoch)) for name in named]
+        fresh = [sealing.new_wrapped_key(kek, owner(name, epoch)) for name in named]
         wrapped_keys = [wrapped_key for wrapped_key, _ in fresh]
         rows = await connection.fetch(_QUERIES["create"], literals.array(named), wrapped_keys, epoch)
         return {
@@ -82,8 +82,9 @@ class SubjectVault:
         }
 
     def _open(self, reference_hash: str, wrapped_key: bytes, epoch: int) -> sealing.DataKey:
-        return sealing.unwrap_key(self._keyring.kek(epoch), wrapped_key, _owner(reference_hash, epoch))
+        return sealing.unwrap_key(self._keyring.kek(epoch), wrapped_key, owner(reference_hash, epoch))
 
 
-def _owner(reference_hash: str, epoch: int) -> bytes:
+def owner(reference_hash: str, epoch: int) -> bytes:
+    """What a subject's wrapped key is bound to; the hash in hex."""
     return sealing.place("subjects", "wrapped_key", reference_hash, str(epoch))

@@ -11,11 +11,12 @@ from prometheus_client import CollectorRegistry
 from workers import carriers as carrier_files
 from workers.db import migrate
 from workers.domain.carriers import Carrier
-from workers.engine import database, host
+from workers.engine import database, host, restore_fence
 from workers.engine.exit import Exit
 from workers.engine.intake import Intake
 from workers.metrics import Metrics
 from workers.settings import Settings
+from workers.vault import epochs
 from workers.vault import keyring as keyrings
 from workers.vault.keyring import Keyring
 from workers.vault.subjects import SubjectVault
@@ -49,6 +50,15 @@ Wire = Callable[[host.Host, Parts], Wired]
 
 
 async def prepare(settings: Settings) -> Parts:
+    """Connect, and check that database and keyring belong together, are of this version, and were not restored from
+    an older backup."""
+    parts = await connect(settings)
+    await epochs.adopt(parts.pool, parts.keyring, settings.keyring_dir)
+    await restore_fence.check(parts.pool, settings)
+    return parts
+
+
+async def connect(settings: Settings) -> Parts:
     """Connect, and check that database and keyring belong together and are of this version."""
     pool = await database.connect(settings, max_size=8)
     await migrate.check(pool)

@@ -45,6 +45,7 @@ CLASSES = {
     "issues": {
         "none": "issue_id name purpose state content send_at reached_contact_id prepared created_at changed_at",
     },
+    "key_epochs": {"none": "epoch current_since destroyed_at"},
     "keyring_checks": {"none": "purpose check_value"},
     "mails": {
         "none": "issue_id template language class purpose state attempts next_attempt_at claimed_by claimed_until "
@@ -60,6 +61,7 @@ CLASSES = {
     },
     "positions": {"none": "consumer_group topic partition next_offset advanced_at"},
     "relay_shards": {"none": "shard next_position"},
+    "restores": {"none": "restore_id began_at finished_at report"},
     "shipments": {
         "none": "carrier state revision contact_consent placed_at changed_at",
         "pseudonym": "shipment_id subject_id",

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from bench import latency, options, report
+from bench.keys import Rotated
 from bench.latency import Latency
 from bench.mails import BARE, LETHE, Mailed
 from bench.throughput import Measured, Soak
@@ -66,6 +67,16 @@ def test_the_tables_name_every_contender(results: report.Results) -> None:
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 50.0), (0.99, 99.0), (1.0, 100.0), (0.0, 1.0)])
 def test_a_quantile_is_a_value_that_was_measured(share: float, expected: float) -> None:
     assert latency.quantile([float(number) for number in range(1, 101)], share) == expected
+
+
+def test_a_rotation_says_what_the_worker_did_meanwhile(results: report.Results) -> None:
+    assert "key_rotation" not in report.to_json(results)
+    results.rotated = Rotated(1_000_000, 21.04, 998.2, 1000.0)
+    found = report.to_json(results)["key_rotation"]
+    assert found == {"subjects": 1_000_000, "seconds": 21.0, "orders_per_s": 998.2, "offered_per_s": 1000.0}
+    written = io.StringIO()
+    report.show(results, Console(file=written, width=200))
+    assert "1,000,000 subjects: 21.0 s, with 998 orders/s of 1,000 applied meanwhile" in written.getvalue()
 
 
 def test_a_quick_run_does_not_overwrite_the_real_results() -> None:

@@ -39,7 +39,7 @@ def rejected(keep_body: bool = True) -> Rejected:
 
 
 def sealed_row(one: Rejected) -> tuple[bytes, int, bytes]:
-    *_, wrapped, epoch, sealed, _now = LOT._row(LETTER, LETTER, one, NOW)
+    *_, wrapped, epoch, sealed, _now = LOT._row(LETTER, LETTER, one, RING.current_epoch, NOW)
     return wrapped, epoch, sealed  # type: ignore[return-value]  # a row is a tuple of objects
 
 

@@ -40,6 +40,7 @@ def test_holds_every_topic_of_the_pipeline() -> None:
         "store-receipts",
         "stores.dead-letters",
         "receipts.dead-letters",
+        "ledger",
     ]
 
 
@@ -73,7 +74,7 @@ def test_a_carrier_topic_is_read_by_that_carrier_alone() -> None:
 
 def test_no_topic_is_keyed_by_what_identifies_a_person_directly(topic: Topic) -> None:
     assert topic.key in {
-        "customer reference", "shipment id", "dead letter id", "version", "request id", "store", "none",
+        "customer reference", "shipment id", "dead letter id", "version", "request id", "store", "ledger entry", "none",
     }  # fmt: skip
 
 

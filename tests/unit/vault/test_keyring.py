@@ -100,6 +100,7 @@ def test_the_highest_epoch_wraps_new_keys(folder: Path) -> None:
 
 
 def test_an_epoch_that_is_not_there_is_missing(folder: Path) -> None:
+    (folder / "epochs/1.key").rename(folder / "epochs/5.key")
     with pytest.raises(KeyMissing, match="key epoch 3 is not in the keyring"):
         keyring.load(folder).kek(3)
 

@@ -7,9 +7,11 @@ join subjects using (reference_hash)
 for share of subjects
 
 -- name: create
+-- Creates nothing once a rotation has switched to another key epoch.
 with wanted as (
     select reference_hash, wrapped_key, place
     from unnest($1::text::uuid[], $2::bytea[]) with ordinality as wanted (reference_hash, wrapped_key, place)
+    where (select hold_wrapping_epoch($3))
 ),
 created as (
     insert into subjects (reference_hash, wrapped_key, key_epoch, not_before)

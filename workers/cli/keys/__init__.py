@@ -1,0 +1,1 @@
+"""`lethe keys`: the key epochs."""
