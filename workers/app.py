@@ -16,7 +16,7 @@ from workers.web import health
 from workers.wiring import parts as wiring
 from workers.wiring.parts import Wire
 
-WORKERS = ("shipping", "relay", "newsletter", "mailer", "web", "postbox", "announcements")
+WORKERS = ("shipping", "relay", "newsletter", "mailer", "web", "postbox", "announcements", "stores")
 """Each is wired by the module of its name in `workers/wiring/`."""
 
 PROCESSES: Mapping[str, tuple[str, ...]] = {

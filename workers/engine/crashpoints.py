@@ -26,6 +26,9 @@ Label = Literal[
     "announcer.before_commit",
     "postbox.after_store",
     "postbox.before_commit",
+    "stores.claimed",
+    "stores.done",
+    "stores.before_receipt",
 ]
 
 _armed, _, _count = os.environ.get("LETHE_CRASH_AT", "").partition(":")

@@ -1,0 +1,82 @@
+"""Carries out one task at one store: opens whom it is about, has the connector work, answers for each person."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from joserfc.jwk import OKPKey
+
+from schemas.store import StoreResult, StoreTask, TaskSubject
+from workers.stores import connector as answers
+from workers.stores import jwe
+from workers.stores.connector import NOTHING_LEFT, Connector, Left, Person, Unacceptable
+from workers.stores.directory import Store
+
+_Work = Callable[[Sequence[Person]], Awaitable[Mapping[UUID, Left]]]
+
+
+async def carry_out(store: Store, connector: Connector, task: StoreTask, now: datetime) -> list[StoreResult]:
+    """A result for each person of the task, in its order.
+
+    Raises connector.Unavailable or Misconfigured when the store could not be asked: nothing is known then.
+    """
+    results: dict[UUID, StoreResult] = {}
+    people: list[Person] = []
+    for subject in task.subjects:
+        opened = _open(store, subject)
+        if isinstance(opened, StoreResult):
+            results[subject.subject_ref] = opened
+        else:
+            people.append(opened)
+    work = connector.erase if task.action == "erase" else connector.find
+    answered, refused = await _in_parts(work, people)
+    backups_until = _backups_until(store, now)
+    for person in people:
+        if reason := refused.get(person.subject_ref):
+            results[person.subject_ref] = answers.failed(person.subject_ref, reason)
+            continue
+        left = answered.get(person.subject_ref, NOTHING_LEFT)
+        is_erasure = task.action == "erase"
+        results[person.subject_ref] = (
+            answers.erased(person, left, backups_until) if is_erasure else answers.looked(person, left)
+        )
+    return [results[subject.subject_ref] for subject in task.subjects]
+
+
+async def _in_parts(work: _Work, people: Sequence[Person]) -> tuple[dict[UUID, Left], dict[UUID, str]]:
+    """Have the work done; a refusal is halved until who is to blame is alone, and everybody else is served."""
+    answered: dict[UUID, Left] = {}
+    refused: dict[UUID, str] = {}
+    pending = [people] if people else []
+    while pending:
+        part = pending.pop()
+        try:
+            answered.update(await work(part))
+        except Unacceptable as refusal:
+            if len(part) == 1:
+                refused[part[0].subject_ref] = str(refusal)
+            else:
+                middle = len(part) // 2
+                pending += [part[middle:], part[:middle]]
+    return answered, refused
+
+
+def _open(store: Store, subject: TaskSubject) -> Person | StoreResult:
+    try:
+        identifiers = jwe.unseal(_key(store), subject.identifiers)
+    except jwe.Unopened as error:
+        return answers.failed(subject.subject_ref, str(error))
+    if not any(identifiers.get(name) for name in store.identifiers):
+        needed = " or ".join(store.identifiers)
+        return answers.failed(subject.subject_ref, f"the task gives no {needed}: this person cannot be looked for")
+    return Person(subject.subject_ref, identifiers)
+
+
+def _key(store: Store) -> OKPKey:
+    if store.key is None:
+        raise answers.Misconfigured("the store has no private key: make it with `lethe stores keys`")
+    return store.key
+
+
+def _backups_until(store: Store, now: datetime) -> date | None:
+    return None if store.backups_kept_days is None else (now + timedelta(days=store.backups_kept_days)).date()
