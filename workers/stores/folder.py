@@ -220,14 +220,14 @@ def _csv_entries(file: BinaryIO, files: Files) -> Iterator[Entry]:
     def lines() -> Iterator[str]:
         for raw in file:
             taken.append(raw)
-            yield raw.decode(files.encoding)
+            yield raw.decode(files.encoding).removeprefix("\ufeff")
 
     header: list[str] | None = None
     for row in csv.reader(lines(), delimiter=files.delimiter, strict=True):
         raw = b"".join(taken)
         taken.clear()
         if header is None:
-            header = [name.removeprefix("\ufeff").strip() for name in row]
+            header = [name.strip() for name in row]
             if missing := [place for place in files.keys.values() if place not in header]:
                 raise Misconfigured(f"a file of {files.glob} has no column {missing[0]}")
             yield Entry(raw, None)
