@@ -40,6 +40,8 @@ class Left(NamedTuple):
 
     counts: Mapping[str, int]
     kept: tuple[StoreKept, ...] = ()
+    refused: str | None = None
+    """Why the store refuses this person, and only this one; then nothing is known."""
 
 
 NOTHING_LEFT = Left({})
@@ -64,18 +66,23 @@ class Connector(Protocol):
         """Let go of connections."""
 
 
-def erased(person: Person, done: Left, backups_expire_at: date | None) -> StoreResult:
-    """The result of an erasure."""
+def erased(person: Person, done: Left, backups_expire_at: date | None, repeated: bool) -> StoreResult:
+    """The result of an erasure. `repeated`: an attempt before may have erased what is not found any more."""
+    if done.refused is not None:
+        return failed(person.subject_ref, done.refused)
     counts = {what: count for what, count in done.counts.items() if count}
-    outcome: Outcome = "kept" if done.kept else "erased" if counts else "nothing_found"
+    was_there = bool(counts) or repeated
+    outcome: Outcome = "kept" if done.kept else "erased" if was_there else "nothing_found"
     return StoreResult(
         subject_ref=person.subject_ref, outcome=outcome, counts=counts, kept=done.kept,
-        backups_expire_at=backups_expire_at if counts else None,
+        backups_expire_at=backups_expire_at if was_there else None,
     )  # fmt: skip
 
 
 def looked(person: Person, left: Left) -> StoreResult:
     """The result of a look: anything but what is kept on a ground is still present."""
+    if left.refused is not None:
+        return failed(person.subject_ref, left.refused)
     counts = {what: count for what, count in left.counts.items() if count}
     outcome: Outcome = "present" if counts else "kept" if left.kept else "absent"
     return StoreResult(subject_ref=person.subject_ref, outcome=outcome, counts=counts, kept=left.kept)

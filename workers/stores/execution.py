@@ -15,8 +15,10 @@ from workers.stores.directory import Store
 _Work = Callable[[Sequence[Person]], Awaitable[Mapping[UUID, Left]]]
 
 
-async def carry_out(store: Store, connector: Connector, task: StoreTask, now: datetime) -> list[StoreResult]:
-    """A result for each person of the task, in its order.
+async def carry_out(
+    store: Store, connector: Connector, task: StoreTask, now: datetime, repeated: bool
+) -> list[StoreResult]:  # fmt: skip
+    """A result for each person of the task, in its order. `repeated`: an attempt before may have done a part of it.
 
     Raises connector.Unavailable or Misconfigured when the store could not be asked: nothing is known then.
     """
@@ -38,7 +40,7 @@ async def carry_out(store: Store, connector: Connector, task: StoreTask, now: da
         left = answered.get(person.subject_ref, NOTHING_LEFT)
         is_erasure = task.action == "erase"
         results[person.subject_ref] = (
-            answers.erased(person, left, backups_until) if is_erasure else answers.looked(person, left)
+            answers.erased(person, left, backups_until, repeated) if is_erasure else answers.looked(person, left)
         )
     return [results[subject.subject_ref] for subject in task.subjects]
 

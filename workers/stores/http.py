@@ -99,14 +99,17 @@ class HttpStore:
 
         async def one(person: Person) -> tuple[UUID, Left]:
             async with self._slots:
-                lefts = [Left({resource.what: await work(person, resource)}) for resource in self._options.resources]
+                try:
+                    lefts = [Left({one.what: await work(person, one)}) for one in self._options.resources]
+                except Unacceptable as refusal:
+                    return person.subject_ref, Left({}, refused=str(refusal))
             return person.subject_ref, merged(lefts)
 
         answers = await asyncio.gather(*map(one, people), return_exceptions=True)
         if wrong := [answer for answer in answers if isinstance(answer, BaseException)]:
-            raise min(wrong, key=lambda error: isinstance(error, Unacceptable))
+            raise wrong[0]
         done = [answer for answer in answers if not isinstance(answer, BaseException)]
-        return {ref: left for ref, left in done if any(left.counts.values())}
+        return {ref: left for ref, left in done if left.refused or any(left.counts.values())}
 
     async def _count(self, person: Person, resource: Resource) -> int:
         return len(await self._search(person, resource))

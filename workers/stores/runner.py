@@ -94,7 +94,7 @@ class Runner(mode.Service):
         now = self._clock()
         try:
             async with asyncio.timeout((job.task.respond_by - now).total_seconds()):
-                return await execution.carry_out(store, self._connector(store), job.task, now)
+                return await execution.carry_out(store, self._connector(store), job.task, now, job.attempts > 1)
         except TimeoutError:
             raise Unavailable("it was still at work when the time was over") from None
 

@@ -26,6 +26,8 @@ class HttpSite:
         self.refuse: int | None = None
         self.refuse_next: list[int] = []
         self.lies = False
+        self.refuse_value: str | None = None
+        self.refuse_value_with = 400
         self.seen: list[tuple[str, str, str | None]] = []
         self.next_page_host: str | None = None
         self.store = stores.store("http", self.options(), name="crm", identifiers=["email", "customer_ref"])
@@ -83,6 +85,8 @@ class HttpSite:
                 if item["kind"] == kind and item[field].lower() == value.lower()]  # fmt: skip
 
     async def _search_contacts(self, request: web.Request) -> web.Response:
+        if request.query["email"] == self.refuse_value:
+            return web.Response(status=self.refuse_value_with)
         found = self._matching("contact", "email", request.query["email"])
         start = int(request.query.get("start", 0))
         following = None
