@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "mail": Entry("workers.cli.mail.commands", "app", "Mails: what became of each, send again, signing keys, a test."),
     "postbox": Entry("workers.cli.postbox.commands", "app", "Mails to the shop: list, read, mark as done."),
     "policy": Entry("workers.cli.policy.commands", "app", "The policy: its versions, what changed, publishing one."),
+    "stores": Entry("workers.cli.stores.commands", "app", "Stores downstream: what waits, whether each works, keys."),
     "doctor": Entry("workers.cli.doctor.command", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."),
 }
 

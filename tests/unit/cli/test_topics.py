@@ -50,7 +50,7 @@ def test_plan_prints_a_line_per_change_and_changes_nothing(admin: FakeAdmin) -> 
     result = lethe_topics("plan")
     assert result.exit_code == 0
     assert result.output.count("+ create ") == len(TOPICS)
-    assert result.output.endswith("8 changes to make.\n")
+    assert result.output.endswith(f"{len(TOPICS)} changes to make.\n")
     assert admin.applied == []
 
 
@@ -89,13 +89,13 @@ def test_apply_yes_says_what_it_does_and_does_it(admin: FakeAdmin) -> None:
     assert [change.topic for change in admin.applied] == [topic.name for topic in TOPICS]
 
 
-@pytest.mark.parametrize(("answer", "exit_code", "applied"), [("y\n", 0, 8), ("n\n", 1, 0)])
+@pytest.mark.parametrize(("answer", "exit_code", "applied"), [("y\n", 0, len(TOPICS)), ("n\n", 1, 0)])
 def test_apply_asks(
     admin: FakeAdmin, monkeypatch: pytest.MonkeyPatch, answer: str, exit_code: int, applied: int
 ) -> None:
     monkeypatch.setattr(command, "_can_ask", lambda: True)
     result = lethe_topics("apply", answer=answer)
-    assert "Make 8 changes?" in result.output
+    assert f"Make {len(TOPICS)} changes?" in result.output
     assert (result.exit_code, len(admin.applied)) == (exit_code, applied)
 
 
