@@ -12,6 +12,7 @@ from schemas.store import Action, StoreReceipt, StoreResult, StoreTask, TaskSubj
 from tests.support.engine import Engine, engine
 from workers.engine import outbox, relay
 from workers.engine.exit import Exit
+from workers.settings import Settings
 from workers.stores import directory, jwe
 from workers.stores.connectors import Surroundings
 from workers.stores.directory import Store
@@ -20,6 +21,8 @@ from workers.stores.runner import Runner
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 BACKUPS_KEPT_DAYS = 30
+AROUND = Surroundings(Settings())
+"""What connectors get that need nothing of a running worker."""
 
 
 class Customer(NamedTuple):
@@ -103,8 +106,12 @@ class Desk:
     async def receipts(self) -> dict[UUID, StoreReceipt]:
         """Every receipt, by its task."""
         lane = relay.shard_lane(self.world.settings, 0)
+        stored: list[outbox.Stored] = []
         async with self.world.pool.acquire() as connection, connection.transaction():
-            stored = await outbox.read(connection, self.world.vault, lane, 0, 2**62)
+            while more := await outbox.read(
+                connection, self.world.vault, lane, stored[-1].next_position if stored else 0, 2**62
+            ):
+                stored += more
         spec = registry.EVENTS["store.receipt", 1]
         found = {}
         for row in stored:

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from schemas.store import StoreKept
 from workers.stores.connector import Left, Misconfigured, Person, merged
-from workers.stores.statements import Dialect, Statement, Statements
+from workers.stores.statements import TEXT_OF_ANY_CASE, Dialect, Statement, Statements
 from workers.stores.tables import SqlOptions, Table, chain, children_first
 
-KEY_TYPES = ("text", "bigint", "numeric", "uuid")
+KEY_TYPES = ("text", TEXT_OF_ANY_CASE, "bigint", "numeric", "uuid")
 
 
 class Session(Protocol):
@@ -99,7 +99,7 @@ class Plan:
             if not owners[identifier]:
                 continue
             for value, rows, newest in await session.fetch(statements.count(identifier, residue_only), values):
-                for ref in owners[identifier].get(str(value), ()):
+                for ref in _whose(owners[identifier], str(value)):
                     before = found.get(ref, Found(0, None))
                     found[ref] = Found(before.rows + rows, _later(before.newest, _day(newest)))
         return found
@@ -143,7 +143,7 @@ def _owners(
 
 def _written(value: str, type_: str) -> str | None:
     """A value as the column's type writes it; None where no row can have it."""
-    if type_ == "text":
+    if type_.startswith("text"):
         return value if "\0" not in value else None
     try:
         if type_ == "uuid":
@@ -151,6 +151,14 @@ def _written(value: str, type_: str) -> str | None:
         return str(int(value)) if value.isascii() and len(value) <= 18 else None
     except ValueError:
         return None
+
+
+def _whose(by_value: Mapping[str, Sequence[UUID]], found: str) -> Sequence[UUID]:
+    """Whose a found value is; some columns fill up with spaces. Raises Misconfigured for one that nobody asked for."""
+    refs = by_value.get(found) or by_value.get(found.rstrip(" "))
+    if refs is None:
+        raise Misconfigured("a row was found by a value that nobody has: how does the key column compare its values?")
+    return refs
 
 
 def _kept(table: Table, total: Found | None, residue: Found | None) -> tuple[StoreKept, ...]:

@@ -9,16 +9,19 @@ from typing import NamedTuple
 
 from workers.stores.tables import RANDOM, Table
 
+TEXT_OF_ANY_CASE = "text of any case"
+"""Text in a collation that takes large and small letters for the same."""
+
 
 class Dialect(NamedTuple):
-    """What the two differ in. `any_of(n, type)`: membership in the n-th list.
+    """What the two differ in. `matches(column, n, type, ignore_case)`: the column's value is in the n-th list.
 
     PostgreSQL numbers its parameters, lists first. MySQL takes them in the order in which they stand in the text, and
-    `{list1}` is to be replaced by as many as there are.
+    `{list1}` is to be replaced by as many as there are; `{list1:signed}` has each cast.
     """
 
     quote: str
-    any_of: Callable[[int, str], str]
+    matches: Callable[[str, int, str, bool], str]
     text: Callable[[int], str]
     differs: str
     random: str
@@ -26,9 +29,23 @@ class Dialect(NamedTuple):
     random_pattern: str
 
 
+def _postgresql_matches(column: str, number: int, type_: str, ignore_case: bool) -> str:
+    return f"{f'lower({column})' if ignore_case else column} = any(${number}::text[]::{type_}[])"
+
+
+def _mysql_matches(column: str, number: int, type_: str, ignore_case: bool) -> str:
+    """A collation takes é for e, so letters are compared one by one; the collation's own comparison uses an index."""
+    if not type_.startswith("text"):
+        return f"{column} in ({{list{number}:{'signed' if type_ == 'bigint' else 'decimal(65,0)'}}})"
+    letters = f"lower({column})" if ignore_case else column
+    exact = f"convert({letters} using utf8mb4) collate utf8mb4_bin in ({{list{number}}})"
+    may_use_index = type_ == TEXT_OF_ANY_CASE or not ignore_case
+    return f"({column} in ({{list{number}}}) and {exact})" if may_use_index else exact
+
+
 POSTGRESQL = Dialect(
     quote='"',
-    any_of=lambda number, type_: f"= any(${number}::text[]::{type_}[])",
+    matches=_postgresql_matches,
     text=lambda number: f"${number}::text",
     differs="({column} is distinct from {value})",
     random="replace({value}, '{{random}}', gen_random_uuid()::text)",
@@ -37,7 +54,7 @@ POSTGRESQL = Dialect(
 )
 MYSQL = Dialect(
     quote="`",
-    any_of=lambda number, type_: f"in ({{list{number}}})",
+    matches=_mysql_matches,
     text=lambda number: "%s",
     differs="(not ({column} <=> {value}))",
     random="replace({value}, '{{random}}', uuid())",
@@ -68,7 +85,7 @@ class Statements:
 
     def ignores_case(self, identifier: str) -> bool:
         """Whether large and small letters are the same in this identifier's column."""
-        return identifier in self._chain[-1].ignore_case
+        return identifier in self._chain[-1].ignore_case and self._types[identifier].startswith("text")
 
     def count(self, identifier: str, residue_only: bool) -> Statement:
         """Value, how many rows, and the newest date that `keep` counts from. Rows found by an earlier identifier are
@@ -146,8 +163,8 @@ class Statements:
     def _owned(self, identifier: str) -> str:
         """Rows of the table itself, in a statement that changes it."""
         if len(self._chain) == 1:
-            return self._condition(self._column(identifier, self._table(self.table)), identifier, 1)
-        inner = self._condition(self._column(identifier, f"t{len(self._chain) - 1}"), identifier, 1)
+            return self._condition(self._table(self.table), identifier, 1)
+        inner = self._matches(identifier, 1)
         joins = [f"{self._table(self._chain[1])} t1"]
         joins += [self._join(place) for place in range(2, len(self._chain))]
         first = self.table.through
@@ -170,19 +187,18 @@ class Statements:
         )
 
     def _matches(self, identifier: str, number: int) -> str:
-        return self._condition(self._key(identifier), identifier, number)
+        return self._condition(f"t{len(self._chain) - 1}", identifier, number)
 
-    def _condition(self, expression: str, identifier: str, number: int) -> str:
-        is_text = identifier in self._chain[-1].ignore_case
-        return f"{expression} {self._dialect.any_of(number, 'text' if is_text else self._types[identifier])}"
+    def _condition(self, alias: str, identifier: str, number: int) -> str:
+        column, type_ = self._column(identifier, alias), self._types[identifier]
+        return self._dialect.matches(column, number, type_, self.ignores_case(identifier))
 
     def _key(self, identifier: str) -> str:
-        return self._column(identifier, f"t{len(self._chain) - 1}")
+        column = self._column(identifier, f"t{len(self._chain) - 1}")
+        return f"lower({column})" if self.ignores_case(identifier) else column
 
     def _column(self, identifier: str, alias: str) -> str:
-        owner = self._chain[-1]
-        column = f"{alias}.{self._name(owner.key_columns[identifier])}"
-        return f"lower({column})" if identifier in owner.ignore_case else column
+        return f"{alias}.{self._name(self._chain[-1].key_columns[identifier])}"
 
     def _as_text(self, expression: str) -> str:
         return f"cast({expression} as char(400))" if self._dialect is MYSQL else f"{expression}::text"

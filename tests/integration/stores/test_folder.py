@@ -16,7 +16,7 @@ ADA, BO = (Person(stores.uuid4(), {k: tuple(v) for k, v in one.identifiers.items
 
 def connected(site: FolderSite, **changed: Any) -> Connector:
     store = stores.store("folder", {**site.options, **changed}, name="exports")
-    return connectors.connect(store, None)  # type: ignore[arg-type]  # uses nothing of it
+    return connectors.connect(store, stores.AROUND)
 
 
 @pytest.fixture

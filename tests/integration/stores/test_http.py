@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support import stores
 from tests.support.sites import http
 from tests.support.sites.http import HttpSite
 from tests.support.stores import Desk, customers, desk, task
@@ -33,7 +34,7 @@ async def at(database: str, tmp_path: Path, crm: HttpSite) -> AsyncIterator[Desk
 
 
 def connected(store: Store) -> Connector:
-    return connectors.connect(store, None)  # type: ignore[arg-type]  # uses nothing of it
+    return connectors.connect(store, stores.AROUND)
 
 
 def changed(crm: HttpSite, **options: Any) -> Store:

@@ -151,7 +151,7 @@ async def test_what_was_sealed_to_another_store_is_not_called_absent(shop: Postg
 async def test_the_look_afterwards_cannot_change_anything(shop: PostgresqlSite) -> None:
     """A table that deletes what is looked at (through a rule, say) is refused by the transaction."""
     await shop.plant([ADA])
-    connector = connectors.connect(shop.store, None)  # type: ignore[arg-type]  # uses nothing of it
+    connector = connectors.connect(shop.store, stores.AROUND)
     await shop.run(
         "create function sly(text) returns text language sql as 'delete from visits; select $1';"
         "alter table customers rename to c;"
@@ -176,7 +176,7 @@ async def test_the_check_names_what_the_file_has_wrong(
     shop: PostgresqlSite, tables: list[dict[str, Any]], message: str | None
 ) -> None:
     with_tables(shop, *tables)
-    connector = connectors.connect(shop.store, None)  # type: ignore[arg-type]  # uses nothing of it
+    connector = connectors.connect(shop.store, stores.AROUND)
     if message is None:
         assert "no index begins with orders.total" in "\n".join(await connector.check())
     else:
@@ -186,7 +186,7 @@ async def test_the_check_names_what_the_file_has_wrong(
 
 
 async def test_who_refers_to_another_comes_first(shop: PostgresqlSite) -> None:
-    connector = connectors.connect(shop.store, None)  # type: ignore[arg-type]  # uses nothing of it
+    connector = connectors.connect(shop.store, stores.AROUND)
     (first, *_) = await connector.check()
     order = first.partition(": ")[2].split(", ")
     assert order.index("order_lines") < order.index("orders") < order.index("customers")

@@ -66,4 +66,4 @@ async def test_a_key_of_another_kind_is_no_absence(site: RedisSite, at: Desk) ->
 def test_a_template_that_could_hit_others_is_refused(item: dict[str, Any]) -> None:
     store = stores.store("redis", {**OPTIONS, "items": [item]}, name="sessions")
     with pytest.raises(Misconfigured, match=r"options\.items\.0"):
-        connectors.connect(store, None)  # type: ignore[arg-type]  # uses nothing of it
+        connectors.connect(store, stores.AROUND)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import stores
 from tests.support.lethe import ROOT
 from workers.errors import UsageError
 from workers.stores import connectors, directory, jwe
@@ -26,7 +27,7 @@ def test_the_stores_that_come_with_lethe_are_read_and_disabled(tmp_path: Path) -
 def test_the_options_that_come_with_lethe_are_right(tmp_path: Path) -> None:
     for store in directory.load(ROOT / "deploy/stores", tmp_path).values():
         if store.kind != "external":
-            connectors.connect(store, None)  # type: ignore[arg-type]  # uses nothing of it yet
+            connectors.connect(store, stores.AROUND)
 
 
 def test_no_store_is_no_mistake(tmp_path: Path) -> None:
@@ -73,4 +74,4 @@ def test_a_wrong_head_is_one_line_that_names_file_and_key(tmp_path: Path, text: 
 def test_wrong_options_are_the_business_of_that_store_alone(tmp_path: Path) -> None:
     found = directory.load(written(tmp_path, HEAD + "options: {base_url: 7}"), tmp_path)
     with pytest.raises(Misconfigured, match=r"options\."):
-        connectors.connect(found["crm"], None)  # type: ignore[arg-type]  # uses nothing of it
+        connectors.connect(found["crm"], stores.AROUND)
