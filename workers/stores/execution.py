@@ -68,6 +68,8 @@ def _open(store: Store, subject: TaskSubject) -> Person | StoreResult:
         identifiers = jwe.unseal(_key(store), subject.identifiers)
     except jwe.Unopened as error:
         return answers.failed(subject.subject_ref, str(error))
+    # A blank would find whoever has a blank there: rows of people without an e-mail address, say.
+    identifiers = {name: tuple(one for one in values if one.strip()) for name, values in identifiers.items()}
     if not any(identifiers.get(name) for name in store.identifiers):
         needed = " or ".join(store.identifiers)
         return answers.failed(subject.subject_ref, f"the task gives no {needed}: this person cannot be looked for")

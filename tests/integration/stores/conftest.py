@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.endpoints import Endpoints
-from tests.support.sites import folder, http, mysql, postgresql, redis
+from tests.support.sites import folder, http, mysql, postgresql, redis, s3
 from tests.support.sites.site import Site
 from tests.support.stores import Desk, desk
 
-KINDS = ("postgresql", "redis", "http", "folder", *(("mysql",) if mysql.IS_AVAILABLE else ()))
+KINDS = ("postgresql", "redis", "http", "folder", "s3", *(("mysql",) if mysql.IS_AVAILABLE else ()))
 
 
 @pytest.fixture(params=KINDS)
@@ -32,6 +32,8 @@ async def start(kind: str, stack: Endpoints, tmp_path: Path, resources: AsyncExi
         return await resources.enter_async_context(redis.site(tmp_path))
     if kind == "mysql":
         return await resources.enter_async_context(mysql.site(tmp_path))
+    if kind == "s3":
+        return await resources.enter_async_context(s3.site(tmp_path))
     if kind == "http":
         return await resources.enter_async_context(http.site())
     return folder.FolderSite(tmp_path)
