@@ -20,7 +20,7 @@ WORKERS = ("shipping", "relay", "newsletter", "mailer", "web", "postbox", "annou
 """Each is wired by the module of its name in `workers/wiring/`."""
 
 PROCESSES: Mapping[str, tuple[str, ...]] = {
-    "shipping": ("shipping",), "relay": ("relay", "newsletter"), "people": ("mailer", "web"),
+    "shipping": ("shipping",), "relay": ("relay", "newsletter", "stores"), "people": ("mailer", "web"),
 }  # fmt: skip
 """How `lethe up` spreads them over processes."""
 

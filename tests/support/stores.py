@@ -12,10 +12,12 @@ from schemas.store import Action, StoreReceipt, StoreResult, StoreTask, TaskSubj
 from tests.support.engine import Engine, engine
 from workers.engine import outbox, relay
 from workers.engine.exit import Exit
+from workers.mail.desk import MailDesk
 from workers.settings import Settings
 from workers.stores import directory, jwe
 from workers.stores.connectors import Surroundings
 from workers.stores.directory import Store
+from workers.stores.human import PersonDesk
 from workers.stores.jobs import Jobs
 from workers.stores.runner import Runner
 
@@ -87,6 +89,7 @@ class Desk:
             named,
             Surroundings(world.settings),
             self.jobs,
+            PersonDesk(named, self.jobs, world.ring, world.vault, MailDesk(), world.settings),
             world.pool,
             world.settings,
             world.metrics,

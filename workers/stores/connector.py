@@ -35,6 +35,15 @@ class Misconfigured(Exception):
     """The store's file or its secrets are wrong: a person must correct them. The text says what to do."""
 
 
+class NeedsPerson(Exception):
+    """Only a person can do it: they are asked by mail, in this language."""
+
+    def __init__(self, to: str, language: str) -> None:
+        super().__init__("a person is to be asked")
+        self.to = to
+        self.language = language
+
+
 class Left(NamedTuple):
     """What a store holds of one person: rows or objects by name, and what stays on which ground."""
 

@@ -19,6 +19,7 @@ from workers.stores import jwe
 Kind = Literal["postgresql", "mysql", "http", "redis", "s3", "kafka", "folder", "human", "external"]
 """`external` is a system that reads `store-tasks` itself; the others are carried out by the worker `stores`."""
 
+MAX_FOR_A_PERSON = 40
 IdentifierName = Literal["email", "customer_ref", "order_id", "shipment_id"]
 
 
@@ -46,6 +47,8 @@ class Store(BaseModel):
             raise ValueError("public_key belongs to a store of kind external, and to no other")
         if self.public_key is not None:
             jwe.public(self.public_key)
+        if self.kind == "human" and self.max_subjects_per_task > MAX_FOR_A_PERSON:
+            raise ValueError(f"max_subjects_per_task: a person's page has room for {MAX_FOR_A_PERSON}; set it so")
         if len(set(self.identifiers)) != len(self.identifiers):
             raise ValueError("identifiers names one twice")
         return self

@@ -22,17 +22,11 @@ async def carry_out(
 
     Raises connector.Unavailable or Misconfigured when the store could not be asked: nothing is known then.
     """
-    results: dict[UUID, StoreResult] = {}
-    people: list[Person] = []
-    for subject in task.subjects:
-        opened = _open(store, subject)
-        if isinstance(opened, StoreResult):
-            results[subject.subject_ref] = opened
-        else:
-            people.append(opened)
+    people, unopened = opened(store, task)
+    results = {one.subject_ref: one for one in unopened}
     work = connector.erase if task.action == "erase" else connector.find
     answered, refused = await _in_parts(work, people)
-    backups_until = _backups_until(store, now)
+    until = backups_until(store, now)
     for person in people:
         if reason := refused.get(person.subject_ref):
             results[person.subject_ref] = answers.failed(person.subject_ref, reason)
@@ -40,9 +34,16 @@ async def carry_out(
         left = answered.get(person.subject_ref, NOTHING_LEFT)
         is_erasure = task.action == "erase"
         results[person.subject_ref] = (
-            answers.erased(person, left, backups_until, repeated) if is_erasure else answers.looked(person, left)
+            answers.erased(person, left, until, repeated) if is_erasure else answers.looked(person, left)
         )
     return [results[subject.subject_ref] for subject in task.subjects]
+
+
+def opened(store: Store, task: StoreTask) -> tuple[list[Person], list[StoreResult]]:
+    """Whom the task is about, and a result for each who cannot be opened or looked for. Raises Misconfigured."""
+    found = [_open(store, subject) for subject in task.subjects]
+    people = [one for one in found if isinstance(one, Person)]
+    return people, [one for one in found if isinstance(one, StoreResult)]
 
 
 async def _in_parts(work: _Work, people: Sequence[Person]) -> tuple[dict[UUID, Left], dict[UUID, str]]:
@@ -82,5 +83,6 @@ def _key(store: Store) -> OKPKey:
     return store.key
 
 
-def _backups_until(store: Store, now: datetime) -> date | None:
+def backups_until(store: Store, now: datetime) -> date | None:
+    """The last day on which a backup made now may be there; None where nobody knows."""
     return None if store.backups_kept_days is None else (now + timedelta(days=store.backups_kept_days)).date()

@@ -24,8 +24,9 @@ from workers.metrics import Metrics
 from workers.settings import Settings
 from workers.stores import connector as answers
 from workers.stores import connectors, execution
-from workers.stores.connector import Connector, Misconfigured, Unavailable
+from workers.stores.connector import Connector, Misconfigured, NeedsPerson, Unavailable
 from workers.stores.directory import Store
+from workers.stores.human import PersonDesk
 from workers.stores.jobs import Job, Jobs
 
 _QUERIES = sql.queries("store_jobs")
@@ -41,13 +42,14 @@ class Runner(mode.Service):
     """Runs in the worker `stores`; several may: each task is in one hand while its lease lasts."""
 
     def __init__(
-        self, stores: Mapping[str, Store], surroundings: connectors.Surroundings, jobs: Jobs, pool: asyncpg.Pool,
-        settings: Settings, metrics: Metrics, clock: Clock, exit_: Exit,
+        self, stores: Mapping[str, Store], surroundings: connectors.Surroundings, jobs: Jobs, people: PersonDesk,
+        pool: asyncpg.Pool, settings: Settings, metrics: Metrics, clock: Clock, exit_: Exit,
     ) -> None:  # fmt: skip
         super().__init__()
         self._stores = {store.name: store for store in stores.values() if store.kind != "external"}
         self._surroundings = surroundings
         self._jobs = jobs
+        self._people = people
         self._pool = pool
         self._settings = settings
         self._metrics = metrics
@@ -76,6 +78,9 @@ class Runner(mode.Service):
         renewal = asyncio.create_task(self._renew(job))
         try:
             results = await self._carry_out(store, job)
+        except NeedsPerson as needs:
+            async with self._pool.acquire() as connection, connection.transaction():
+                await self._people.ask(connection, job, needs, self._clock())
         except (Unavailable, Misconfigured) as error:
             await self._put_off(job, str(error))
         except Stop:

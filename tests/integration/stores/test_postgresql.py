@@ -13,7 +13,7 @@ from tests.support.endpoints import Endpoints
 from tests.support.sites import postgresql
 from tests.support.sites.postgresql import OPTIONS, PostgresqlSite
 from tests.support.stores import Desk, customers, desk, task
-from workers.stores import connectors
+from workers.stores import connectors, jwe
 from workers.stores.connector import Misconfigured, Person
 
 ADA, BO, CY = customers(3)
@@ -136,6 +136,18 @@ async def test_a_person_without_what_the_store_needs_is_not_called_absent(shop: 
     receipt = (await at.receipts())[given.task_id]
     assert [one.outcome for one in receipt.results] == ["absent", "failed"]
     assert receipt.results[1].reason == "the task gives no email: this person cannot be looked for"
+
+
+async def test_nobody_is_looked_for_by_a_blank(shop: PostgresqlSite, at: Desk) -> None:
+    await shop.run("insert into customers (ref, email) values ('c-9', ''), ('c-8', ' ')")
+    odd = ADA._replace(email="", customer_ref=" ")
+    blank = task(shop.store, "erase", [BO])
+    sealed = jwe.seal(shop.store.key or jwe.generate(), {"email": ["", " "], "customer_ref": [odd.customer_ref, "c-1"]})
+    only = blank.subjects[0].model_copy(update={"identifiers": sealed})
+    await at.give(blank := blank.model_copy(update={"subjects": (only,)}))
+    assert await at.runner.run_next(shop.store)
+    assert [one.outcome for one in (await at.receipts())[blank.task_id].results] == ["nothing_found"]
+    assert len(await shop.rows("select * from customers")) == 2
 
 
 async def test_what_was_sealed_to_another_store_is_not_called_absent(shop: PostgresqlSite, at: Desk) -> None:
