@@ -51,8 +51,8 @@ class MysqlStore:
                 await cursor.execute(_QUERIES["leading_columns"], _split(table.table))
                 indexed = {row[0] for row in await cursor.fetchall()}
                 lines += [
-                    f"no index begins with {table.table}.{column} ({identifier}): each task reads the whole table"
-                    for identifier, column in table.keys.items()
+                    f"no index begins with {table.table}.{column}: each task reads the whole table"
+                    for column in table.sought_by
                     if column not in indexed
                 ]
         return lines

@@ -50,8 +50,8 @@ class PostgresqlStore:
             for table in self._options.tables:
                 indexes = " ".join(row[0] for row in await connection.fetch(_QUERIES["leading_columns"], table.table))
                 lines += [
-                    f"no index begins with {table.table}.{column} ({identifier}): each task reads the whole table"
-                    for identifier, column in table.keys.items()
+                    f"no index begins with {table.table}.{column}: each task reads the whole table"
+                    for column in table.sought_by
                     if column not in indexes
                 ]
         return lines

@@ -87,6 +87,11 @@ class Table(Options):
         return {str(identifier): column for identifier, column in self.keys.items()}
 
     @property
+    def sought_by(self) -> list[str]:
+        """The columns that its rows are found by: each should begin an index."""
+        return [*self.key_columns.values(), *([self.through.column] if self.through else [])]
+
+    @property
     def keeps(self) -> bool:
         """Whether anything of it may stay on a ground."""
         return self.keep is not None or any(column.keep for column in self.columns.values())
