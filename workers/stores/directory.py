@@ -4,14 +4,14 @@ The head that all kinds share is checked here. What a kind needs beyond it (`opt
 the store is used, so that one wrong file holds back one store.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from joserfc.jwk import OKPKey
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from schemas.store import MAX_SUBJECTS, StoreName
+from schemas.store import MAX_SUBJECTS, StoreName, TaskSubject
 from workers import yaml_file
 from workers.errors import UsageError
 from workers.stores import jwe
@@ -20,6 +20,9 @@ Kind = Literal["postgresql", "mysql", "http", "redis", "s3", "kafka", "folder", 
 """`external` is a system that reads `store-tasks` itself; the others are carried out by the worker `stores`."""
 
 MAX_FOR_A_PERSON = 40
+_TASK_MAX_BYTES = 1 << 20
+_SUBJECT_BYTES = 80
+"""What a subject of a task takes beside its identifiers."""
 IdentifierName = Literal["email", "customer_ref", "order_id", "shipment_id"]
 
 
@@ -78,6 +81,21 @@ def seal_for(store: Store, identifiers: Mapping[str, Sequence[str]]) -> str:
     if store.key is None:
         raise UsageError(f"the store {store.name} has no key yet: make it with `lethe stores keys`")
     return jwe.seal(store.key, {name: identifiers[name] for name in store.identifiers if identifiers.get(name)})
+
+
+def split(store: Store, subjects: Sequence[TaskSubject]) -> Iterator[tuple[TaskSubject, ...]]:
+    """The subjects in their order, in parts that one task may hold: as many as the store takes, a megabyte at most."""
+    part: list[TaskSubject] = []
+    size_bytes = 0
+    for subject in subjects:
+        its_bytes = len(subject.identifiers) + _SUBJECT_BYTES
+        if part and (len(part) == store.max_subjects_per_task or size_bytes + its_bytes > _TASK_MAX_BYTES):
+            yield tuple(part)
+            part, size_bytes = [], 0
+        part.append(subject)
+        size_bytes += its_bytes
+    if part:
+        yield tuple(part)
 
 
 def _read(path: Path) -> Store:

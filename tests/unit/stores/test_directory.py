@@ -1,9 +1,11 @@
 """The stores' files."""
 
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from schemas.store import TaskSubject
 from tests.support import stores
 from tests.support.lethe import ROOT
 from workers.errors import UsageError
@@ -69,6 +71,20 @@ def test_a_wrong_head_is_one_line_that_names_file_and_key(tmp_path: Path, text: 
         directory.load(written(tmp_path, text), tmp_path)
     assert "crm.yaml" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("most", "characters", "sizes"), [(3, 20, [3, 3, 1]), (1000, 400_000, [2, 2, 2, 1]), (7, 9, [7])]
+)
+def test_tasks_are_as_large_as_the_store_takes_and_the_topic_carries(
+    most: int, characters: int, sizes: list[int]
+) -> None:
+    store = stores.store("folder", {}, max_subjects_per_task=most)
+    made = [TaskSubject.model_construct(subject_ref=uuid4(), identifiers="x" * characters) for _ in range(7)]
+    parts = list(directory.split(store, made))
+    assert [len(part) for part in parts] == sizes
+    assert [one for part in parts for one in part] == made
+    assert list(directory.split(store, [])) == []
 
 
 def test_wrong_options_are_the_business_of_that_store_alone(tmp_path: Path) -> None:
