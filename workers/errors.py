@@ -53,6 +53,7 @@ class RefusalCode(StrEnum):
     TYPE_UNKNOWN = "type_unknown"
     UNKNOWN_CARRIER = "unknown_carrier"
     UNKNOWN_PURPOSE = "unknown_purpose"
+    UNKNOWN_STORE = "unknown_store"
     VERSION_UNKNOWN = "version_unknown"
 
 

@@ -59,6 +59,18 @@ class Metrics:
                                          "outcome")  # fmt: skip
         self.inbox_open = self._gauge("lethe_inbox_open", "Mails not sorted yet, or waiting for a person", "state",
                                       "flow")  # fmt: skip
+        self.store_results = self._counter(
+            "lethe_store_results_total",
+            "People in answered tasks, by what became of them",
+            "store",
+            "action",
+            "outcome",
+        )
+        self.store_failures = self._counter(
+            "lethe_store_failures_total", "Attempts that a store did not answer", "store"
+        )
+        self.store_circuit_open = self._gauge("lethe_store_circuit_open", "1 while nobody asks the store", "store")
+        self.store_jobs = self._gauge("lethe_store_jobs", "Tasks that a store has not answered yet", "store")
         self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
         self.dead_letters_expired = self._counter(
             "lethe_dead_letters_expired_total", "Parked events let go because nobody looked after them in time",

@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     postbox_max_bytes: int = Field(32 << 20, ge=1 << 16, description="Larger mails are refused while they are sent")
     postbox_kept_days: int = Field(30, ge=1, description="How long the sealed copy of a mail that was dealt with stays")
     sink_dir: Path | None = Field(None, description="Where `lethe up` keeps mails instead of sending them")
+    store_lease_s: float = Field(60, ge=1, description="A worker that is silent for so long has died: its task is free")
+    store_retry_initial_s: float = Field(1, gt=0, description="Pause before a store is asked again; then doubled")
+    store_retry_max_s: float = Field(300, gt=0)
     relay_shards: int = Field(1, ge=1, le=64)
     relay_poll_s: float = Field(0.2, gt=0)
 

@@ -33,11 +33,12 @@ class Jar(NamedTuple):
     version: str
     sha256: str
     size_bytes: int
+    classifier: str = ""
 
     @property
     def filename(self) -> str:
         """Unique within the lock file."""
-        return f"{self.artifact}-{self.version}.jar"
+        return f"{'-'.join(filter(None, (self.artifact, self.version, self.classifier)))}.jar"
 
 
 def locked(path: Path = LOCK) -> list[Jar]:
@@ -156,7 +157,7 @@ def _download(jar: Jar, workplace: Path) -> Path:
             timeout=_TIMEOUT_S,
         )
         try:
-            artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
+            artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact(jar.classifier)
             return Path(artifact.resolve())
         except (requests.RequestException, OSError, RuntimeError):  # RuntimeError: no repository answered 200
             time.sleep(_FIRST_PAUSE_S * 2**attempt)

@@ -54,6 +54,7 @@ COMMANDS: Final = {
     "restore": Entry(
         "workers.cli.restore", "restore", "After a backup of the database was restored: replay what happened since."
     ),
+    "stores": Entry("workers.cli.stores.commands", "app", "Stores downstream: what waits, whether each works, keys."),
     "doctor": Entry("workers.cli.doctor.command", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."),
 }
 

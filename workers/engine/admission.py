@@ -13,6 +13,9 @@ from workers.errors import RefusalCode, Refused
 from workers.settings import Settings
 from workers.vault.keyring import Keyring
 
+_BODY_MAX_BYTES = {"store-tasks": 2 << 20, "store-receipts": 2 << 20}
+"""Where one event is about up to a thousand people, `body_max_bytes` is too small."""
+
 
 class Event(NamedTuple):
     """A record that passed admission."""
@@ -43,6 +46,7 @@ class Admission:
         self._topic = topic
         self._keyring = keyring
         self._settings = settings
+        self._body_max_bytes = max(settings.body_max_bytes, _BODY_MAX_BYTES.get(topic, 0))
         self._max_future = timedelta(seconds=settings.event_max_future_s)
         self._max_age = timedelta(seconds=settings.event_max_age_s)
 
@@ -76,9 +80,9 @@ class Admission:
     def _data(self, event: envelope.CloudEvent, value: bytes | None) -> BaseModel:
         if value is None or event.data is None:
             raise Refused(RefusalCode.INVALID_JSON, "the record has no body; an event needs one")
-        screening.screen(value, max_body_bytes=self._settings.body_max_bytes)
+        screening.screen(value, max_body_bytes=self._body_max_bytes)
         if event.data is not value:  # the structured mode's data may have been base64
-            screening.screen(event.data, max_body_bytes=self._settings.body_max_bytes)
+            screening.screen(event.data, max_body_bytes=self._body_max_bytes)
         spec = registry.spec_for(event.type, event.dataschema)
         if spec.topic != self._topic:
             raise Refused(

@@ -39,6 +39,9 @@ Label = Literal[
     "restore.ledger",
     "restore.positions",
     "restore.rotated",
+    "stores.claimed",
+    "stores.done",
+    "stores.before_receipt",
 ]
 
 _armed, _, _count = os.environ.get("LETHE_CRASH_AT", "").partition(":")

@@ -4,14 +4,14 @@ The head that all kinds share is checked here. What a kind needs beyond it (`opt
 the store is used, so that one wrong file holds back one store.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from joserfc.jwk import OKPKey
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from schemas.store import MAX_SUBJECTS, StoreName
+from schemas.store import MAX_SUBJECTS, StoreName, TaskSubject
 from workers import yaml_file
 from workers.errors import UsageError
 from workers.stores import jwe
@@ -19,6 +19,10 @@ from workers.stores import jwe
 Kind = Literal["postgresql", "mysql", "http", "redis", "s3", "kafka", "folder", "human", "external"]
 """`external` is a system that reads `store-tasks` itself; the others are carried out by the worker `stores`."""
 
+MAX_FOR_A_PERSON = 40
+_TASK_MAX_BYTES = 1 << 20
+_SUBJECT_BYTES = 80
+"""What a subject of a task takes beside its identifiers."""
 IdentifierName = Literal["email", "customer_ref", "order_id", "shipment_id"]
 
 
@@ -46,6 +50,8 @@ class Store(BaseModel):
             raise ValueError("public_key belongs to a store of kind external, and to no other")
         if self.public_key is not None:
             jwe.public(self.public_key)
+        if self.kind == "human" and self.max_subjects_per_task > MAX_FOR_A_PERSON:
+            raise ValueError(f"max_subjects_per_task: a person's page has room for {MAX_FOR_A_PERSON}; set it so")
         if len(set(self.identifiers)) != len(self.identifiers):
             raise ValueError("identifiers names one twice")
         return self
@@ -75,6 +81,21 @@ def seal_for(store: Store, identifiers: Mapping[str, Sequence[str]]) -> str:
     if store.key is None:
         raise UsageError(f"the store {store.name} has no key yet: make it with `lethe stores keys`")
     return jwe.seal(store.key, {name: identifiers[name] for name in store.identifiers if identifiers.get(name)})
+
+
+def split(store: Store, subjects: Sequence[TaskSubject]) -> Iterator[tuple[TaskSubject, ...]]:
+    """The subjects in their order, in parts that one task may hold: as many as the store takes, a megabyte at most."""
+    part: list[TaskSubject] = []
+    size_bytes = 0
+    for subject in subjects:
+        its_bytes = len(subject.identifiers) + _SUBJECT_BYTES
+        if part and (len(part) == store.max_subjects_per_task or size_bytes + its_bytes > _TASK_MAX_BYTES):
+            yield tuple(part)
+            part, size_bytes = [], 0
+        part.append(subject)
+        size_bytes += its_bytes
+    if part:
+        yield tuple(part)
 
 
 def _read(path: Path) -> Store:

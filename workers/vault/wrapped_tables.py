@@ -27,4 +27,5 @@ TABLES = (
     WrappedTable("subjects", "reference_hash", lambda owner: owner.hex),
     WrappedTable("dead_letters", "dead_letter_id", str),
     WrappedTable("inbox_mails", "fingerprint", str),
+    WrappedTable("store_jobs", "task_id", str),
 )

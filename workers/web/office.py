@@ -16,6 +16,7 @@ from workers.engine.database import Connection
 from workers.mail.desk import MailDesk
 from workers.policies import Policies
 from workers.settings import Settings
+from workers.stores.human import PersonDesk
 from workers.vault.keyring import Keyring
 from workers.web import language, source
 from workers.web.rendering import Renderer
@@ -42,6 +43,7 @@ class Office:
     clock: Clock
     contact: ContactDesk
     policies: Policies
+    stores: PersonDesk
 
     async def in_transaction(self, work: Callable[[Connection, datetime], Awaitable[_T]]) -> _T:
         """What `work` returns, once it is committed. It is done again where two transactions waited for each other.

@@ -14,6 +14,7 @@ from workers.web.contact import Contact
 from workers.web.office import Office
 from workers.web.policy import PolicyPages
 from workers.web.preferences import Preferences
+from workers.web.store_task import StoreTaskPage
 from workers.web.subscribe import Subscribe
 from workers.web.unsubscribe import Unsubscribe
 
@@ -24,7 +25,7 @@ _SHUTDOWN_S = 10.0
 _LINES_MAX_BYTES = 8190
 _HEADERS_MAX = 64
 _STATIC = "public, max-age=31536000, immutable"
-_ROBOTS = "User-agent: *\nDisallow: /confirm/\nDisallow: /preferences/\nDisallow: /u/\n"
+_ROBOTS = "User-agent: *\nDisallow: /confirm/\nDisallow: /preferences/\nDisallow: /stores/\nDisallow: /u/\n"
 
 
 class Site(mode.Service):
@@ -70,6 +71,8 @@ def application(office: Office, metrics: Metrics) -> web.Application:
     _add(app, "/u/{token}", "one_click", unsubscribe.show, unsubscribe.act)
     _add(app, "/unsubscribe", "unsubscribe", ask.show, ask.take)
     _add(app, "/preferences/{token}", "preferences", preferences.show, preferences.act)
+    stores = StoreTaskPage(office)
+    _add(app, "/stores/{token}", "store_task", stores.show, stores.act)
     contact, policy = Contact(office), PolicyPages(office)
     _add(app, "/contact", "contact", contact.show, contact.take)
     _add(app, "/policy", "policy", policy.in_force)

@@ -5,10 +5,13 @@ from workers.consent.floods import Floods
 from workers.contact import ContactDesk
 from workers.engine import host
 from workers.mail.desk import MailDesk
+from workers.stores import directory
+from workers.stores.jobs import Jobs
 from workers.web.office import Office
 from workers.web.rendering import Renderer
 from workers.web.site import Site
 from workers.wiring import consent
+from workers.wiring import stores as wiring
 from workers.wiring.parts import Parts, Wired
 
 
@@ -16,10 +19,12 @@ def wire(app: host.Host, parts: Parts) -> Wired:
     """One web server; it reads no topic. Raises UsageError when a policy or the purposes file is wrong."""
     settings, keyring, mail = parts.settings, parts.keyring, MailDesk()
     desk = consent.desk(parts)
+    stores = directory.load(settings.stores_dir, settings.keyring_dir)
     declared = policies.load(settings.policies_dir, settings.time_zone)
     office = Office(
         settings, parts.pool, keyring, desk, mail, Floods(keyring), Renderer(settings), clock.system_clock,
         ContactDesk(parts.vault, keyring, desk, mail, settings), declared,
+        wiring.person_desk(parts, stores, Jobs(keyring, settings, "web")),
     )  # fmt: skip
     site = Site(office, parts.metrics)
     return Wired([site], ready=lambda: site.listening)

@@ -71,6 +71,13 @@ CLASSES = {
         "none": "disclosure_id fields ground disclosed_at",
         "pseudonym": "dead_letter_id reference_hash recipient",
     },
+    "store_jobs": {
+        "none": "store action subject_count attempts next_attempt_at respond_by claimed_by claimed_until reason "
+        "asked_at key_epoch created_at",
+        "pseudonym": "store_job_id task_id token_hash",
+        "sealed": "wrapped_key sealed",
+    },
+    "store_states": {"none": "store failures_in_a_row open_until reason failed_at answered_at"},
     "subjects": {
         "none": "key_epoch fenced_at created_at",
         "pseudonym": "subject_id reference_hash",

@@ -18,7 +18,7 @@ VALUES = {
     "shop": "Bücher & <b>Söhne</b>", "purpose": "the newsletter", "hours": "48",
     "url": "https://shop.example/x?a=1&b=2",
     "date": "1 March 2026", "expires_on": "2026-03-01", "reference": "Q-1", "version": "2.0", "summary": "less",
-    "question": "Where is my parcel?",
+    "question": "Where is my parcel?", "store": "The archive", "count": "3",
 }  # fmt: skip
 EVERY = [(name, language) for name in templates.names() for language in templates.LANGUAGES]
 

@@ -66,6 +66,7 @@ def settings(stack: "Stack", data_dir: Path, ports: Ports) -> Settings:
     carriers_dir = chosen.carriers_dir if chosen.carriers_dir.is_dir() else ROOT / "deploy" / "carriers"
     purposes = chosen.purposes_file if chosen.purposes_file.is_file() else ROOT / "deploy" / "purposes.yaml"
     policies = chosen.policies_dir if chosen.policies_dir.is_dir() else ROOT / "deploy" / "policies"
+    stores = chosen.stores_dir if chosen.stores_dir.is_dir() else ROOT / "deploy" / "stores"
     return settings_module.load(
         kafka_bootstrap=stack.bootstrap,
         kafka_security="PLAINTEXT",
@@ -77,6 +78,7 @@ def settings(stack: "Stack", data_dir: Path, ports: Ports) -> Settings:
         carriers_dir=carriers_dir.absolute(),
         purposes_file=purposes.absolute(),
         policies_dir=policies.absolute(),
+        stores_dir=stores.absolute(),
         public_port=ports.public,
         **_mail(chosen, data_dir, ports),
     )

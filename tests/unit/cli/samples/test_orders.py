@@ -123,6 +123,7 @@ def test_bad_ones_cover_the_codes_and_share_no_order() -> None:
         RefusalCode.CONSENT_STATE,
         RefusalCode.EMAIL_INVALID,
         RefusalCode.UNKNOWN_PURPOSE,
+        RefusalCode.UNKNOWN_STORE,
         # of the policy
         RefusalCode.POLICY_CONFLICT,
     }

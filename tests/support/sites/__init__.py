@@ -1,0 +1,1 @@
+"""Real servers that hold invented people's data, for the tests that every kind of store must pass."""

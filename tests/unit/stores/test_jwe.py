@@ -1,0 +1,86 @@
+"""Identifiers sealed to a store."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support import stores
+from workers.errors import UsageError
+from workers.stores import directory, jwe
+
+IDENTIFIERS = {"email": ("ada@example.org", "é@example.org"), "customer_ref": ("c-1",)}
+
+
+def test_only_the_store_opens_it() -> None:
+    key = jwe.generate()
+    sealed = jwe.seal(jwe.public(jwe.public_text(key)), IDENTIFIERS)
+    assert jwe.unseal(key, sealed) == IDENTIFIERS
+    with pytest.raises(jwe.Unopened) as refused:
+        jwe.unseal(jwe.generate(), sealed)
+    assert "example.org" not in f"{refused.value!r}{refused.value.__cause__!r}"
+
+
+def test_every_seal_is_another() -> None:
+    key = jwe.generate()
+    assert jwe.seal(key, IDENTIFIERS) != jwe.seal(key, IDENTIFIERS)
+
+
+def test_the_form_is_that_of_the_standards() -> None:
+    head = jwe.seal(jwe.generate(), IDENTIFIERS).split(".")[0]
+    import base64
+
+    header = json.loads(base64.urlsafe_b64decode(head + "=="))
+    assert (header["alg"], header["enc"], header["epk"]["crv"]) == ("ECDH-ES", "A256GCM", "X25519")
+
+
+@pytest.mark.parametrize("sealed", ["", "a.b.c.d.e", "not a jwe", "e30.e30.e30.e30.e30"])
+def test_what_is_no_jwe(sealed: str) -> None:
+    with pytest.raises(jwe.Unopened):
+        jwe.unseal(jwe.generate(), sealed)
+
+
+def test_what_holds_no_lists_of_texts() -> None:
+    from joserfc import jwe as library
+
+    key = jwe.generate()
+    for payload in (b"[]", b'{"email": 1}', b"\xff", b"null"):
+        sealed = library.encrypt_compact({"alg": "ECDH-ES", "enc": "A256GCM"}, payload, key)
+        with pytest.raises(jwe.Unopened):
+            jwe.unseal(key, sealed)
+
+
+def test_another_algorithm_is_refused() -> None:
+    """The sender does not choose: no password-based or direct key gets in by the header."""
+    from joserfc import jwe as library
+    from joserfc.jwk import OKPKey
+
+    key = OKPKey.generate_key("X25519")
+    sealed = library.encrypt_compact({"alg": "ECDH-ES+A128KW", "enc": "A128CBC-HS256"}, b"{}", key)
+    with pytest.raises(jwe.Unopened):
+        jwe.unseal(key, sealed)
+
+
+def test_a_private_key_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    assert jwe.private(tmp_path, "webshop") is None
+    assert jwe.create_private(tmp_path, "webshop")
+    key = jwe.private(tmp_path, "webshop")
+    assert key is not None
+    assert not jwe.create_private(tmp_path, "webshop")
+    again = jwe.private(tmp_path, "webshop")
+    assert again is not None
+    assert jwe.public_text(again) == jwe.public_text(key)
+    assert jwe.private_path(tmp_path, "webshop").stat().st_mode & 0o077 == 0
+
+
+def test_a_store_gets_what_it_needs_and_nothing_else() -> None:
+    store = stores.store("folder", {}, identifiers=["customer_ref"])
+    assert store.key is not None
+    sealed = directory.seal_for(store, IDENTIFIERS)
+    assert jwe.unseal(store.key, sealed) == {"customer_ref": ("c-1",)}
+
+
+def test_a_store_without_a_key_gets_nothing() -> None:
+    store = stores.store("folder", {}).model_copy(update={"key": None})
+    with pytest.raises(UsageError, match="lethe stores keys"):
+        directory.seal_for(store, IDENTIFIERS)
