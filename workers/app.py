@@ -17,11 +17,11 @@ from workers.web import health
 from workers.wiring import parts as wiring
 from workers.wiring.parts import Wire
 
-WORKERS = ("shipping", "relay", "newsletter", "mailer", "web", "postbox", "announcements", "stores")
+WORKERS = ("shipping", "relay", "newsletter", "mailer", "web", "postbox", "announcements", "stores", "requests")
 """Each is wired by the module of its name in `workers/wiring/`."""
 
 PROCESSES: Mapping[str, tuple[str, ...]] = {
-    "shipping": ("shipping",), "relay": ("relay", "newsletter", "stores"), "people": ("mailer", "web"),
+    "shipping": ("shipping",), "relay": ("relay", "newsletter", "stores"), "people": ("mailer", "web"), "requests": ("requests",),
 }  # fmt: skip
 """How `lethe up` spreads them over processes."""
 

@@ -71,6 +71,13 @@ class Metrics:
         )
         self.store_circuit_open = self._gauge("lethe_store_circuit_open", "1 while nobody asks the store", "store")
         self.store_jobs = self._gauge("lethe_store_jobs", "Tasks that a store has not answered yet", "store")
+        self.requests_open = self._gauge("lethe_requests_open", "Requests of people that are not answered yet", "state")
+        self.request_days_left = self._gauge(
+            "lethe_request_days_left", "Days to the legal deadline of the request that is due first", "state"
+        )
+        self.request_oldest_seconds = self._gauge(
+            "lethe_request_oldest_seconds", "Age of the oldest request that is not answered yet", "state"
+        )
         self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
         self.dead_letters_expired = self._counter(
             "lethe_dead_letters_expired_total", "Parked events let go because nobody looked after them in time",

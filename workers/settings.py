@@ -76,6 +76,8 @@ class Settings(BaseSettings):
         "wait", description="Whether an erasure waits until open orders are delivered, or withdraws them"
     )
     erasure_wait_days: int = Field(14, ge=0, le=25, description="An erasure waits no longer for open orders")
+    supervisory_authority: str = Field("https://www.cnil.fr", description="Where people may complain; in the last mail")
+    erasure_poll_s: float = Field(0.5, gt=0)
     identity_hours: int = Field(48, ge=1, le=168, description="How long a link that proves identity works")
     purposes_file: Path = Field(Path("deploy/purposes.yaml"), description="What people may consent to")
     policies_dir: Path = Field(Path("deploy/policies"), description="The policy's versions, Markdown")

@@ -27,6 +27,7 @@ async def prepare(settings: Settings, say: Callable[[str], object]) -> None:
 
     from workers.cli import connections
     from workers.db import migrate as migrations
+    from workers.proof import signing
     from workers.stores import directory
     from workers.vault import keyring
 
@@ -41,6 +42,7 @@ async def prepare(settings: Settings, say: Callable[[str], object]) -> None:
         await _refuse_strange_keyring(settings, connection)
         is_new = not settings.keyring_dir.exists()
         keyring.create(settings.keyring_dir)
+        signing.create(settings.keyring_dir)
         await migrations.record_keyring(connection, keyring.load(settings.keyring_dir))
     if made := directory.create_keys(settings.stores_dir, settings.keyring_dir):
         say(f"store keys {', '.join(made)} created, in the keyring")

@@ -11,13 +11,10 @@ way as erasure: what differs is the work that is done while a request is in prog
 Refused and cancelled are ends as well. A person can take a request back until the work has begun.
 """
 
-from calendar import monthrange
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from workers.errors import RefusalCode, Refused
 
@@ -128,11 +125,3 @@ def move(state: RequestState, what: Move, begun: bool = False) -> RequestState:
     except KeyError:
         words = str(what).replace("_", " ")
         raise Refused(RefusalCode.REQUEST_STATE, f"a request that is {state} cannot {words}") from None
-
-
-def due_at(received_at: datetime, zone: ZoneInfo) -> datetime:
-    """The end of the last day of one month by calendar (GDPR 12(3)), in the controller's time zone, as UTC."""
-    day = received_at.astimezone(zone).date()
-    year, month = (day.year, day.month + 1) if day.month < 12 else (day.year + 1, 1)
-    last = monthrange(year, month)[1]
-    return datetime(year, month, min(day.day, last), 23, 59, 59, tzinfo=zone).astimezone(UTC)

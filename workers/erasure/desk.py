@@ -14,6 +14,7 @@ import asyncpg
 
 from workers.db import sql
 from workers.domain import requests as rules
+from workers.domain.deadlines import deadline
 from workers.domain.requests import Move, Reason, RequestState
 from workers.engine.database import Connection
 from workers.erasure import identities, telling
@@ -71,7 +72,7 @@ class RequestDesk:
             [one.key.subject_id for one in openings],
             [identities.seal(one.known_by, one.key, one.request_id) for one in openings],
             [joined.get(one.request_id) for one in openings], [one.verified_by for one in openings], now,
-            [rules.due_at(now, self._zone)] * len(openings),
+            [deadline(now, self._zone).ends_at(self._zone)] * len(openings),
         )  # fmt: skip
         new = {row["request_id"] for row in rows}
         known = [(hash_, one) for one, found in hashes.items() if one in new for hash_ in found]
@@ -173,7 +174,7 @@ def _opened(one: Opening, joined: Mapping[UUID, UUID], now: datetime, zone: Zone
     is_duplicate = one.request_id in joined
     return telling.Change(
         one.request_id, "erasure", "open", _first_state(one), Reason.DUPLICATE if is_duplicate else None,
-        one.verified_by or one.channel, None, now, rules.due_at(now, zone), None,
+        one.verified_by or one.channel, None, now, deadline(now, zone).ends_at(zone), None,
     )  # fmt: skip
 
 

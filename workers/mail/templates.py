@@ -20,7 +20,7 @@ from workers.mail.mime import Content
 
 LANGUAGES = ("en", "fr")
 _PACKAGE = "workers.mail"
-_OF_PARAGRAPHS = frozenset(("question",))
+_OF_PARAGRAPHS = frozenset(("question", "certificate_summary"))
 
 
 def names() -> list[str]:

@@ -29,8 +29,7 @@ async def erase(connection: Connection, desk: ConsentDesk, subject_ids: Sequence
     for name in ("erase_dead_letters", "erase_staff_disclosures"):
         await connection.execute(_ERASURE[name], references)
     await connection.execute(_ERASURE["erase_inbox"], addresses)
-    for subject_id in subject_ids:
-        await desk.erase_subject(connection, subject_id)
+    await desk.erase_subjects(connection, subject_ids)
     await connection.execute(_ERASURE["erase_subjects"], subject_ids)
 
 

@@ -229,3 +229,6 @@ delete from subjects where subject_id = any($1::bigint[])
 update requests set key_subject_id = null, sealed = null, subject_ids = '{}', mail_id = null,
     step = case when step = 'certified' then 'told' else step end
 where request_id = any($1::uuid[])
+
+-- name: stores_waiting
+select distinct store from request_stores where state in ('to_erase', 'erasing', 'to_verify', 'verifying')

@@ -1,0 +1,187 @@
+"""The eraser: works through requests in rounds, many at a time; one process does so, others wait to take over.
+
+    begin       verified requests: consents end, subjects are fenced                         (beginning)
+    erase       once nothing applied before can come out: carriers told, rows deleted        (erasing)
+    ask         tasks to the stores, verification after erasure                              (fanout)
+    prove       inbound topics trimmed, the key epoch destroyed                              (here)
+    certify     certificate, answer to the person, end of the request's own key              (certifying)
+
+Each step is a transaction that is safe to repeat; killed anywhere, the next one goes on from what was committed.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+import asyncpg
+import mode
+from aiokafka.errors import KafkaError
+
+from workers.clock import Clock
+from workers.db import sql
+from workers.engine import crashpoints, database
+from workers.engine.database import Connection
+from workers.engine.exit import Exit
+from workers.erasure import fanout
+from workers.erasure.beginning import Beginning
+from workers.erasure.certifying import Certifying
+from workers.erasure.erasing import Erasing, Grace
+from workers.erasure.fanout import FanOut
+from workers.errors import Retry
+from workers.log import logger
+from workers.metrics import Metrics
+from workers.residence.trimming import Trimmer
+from workers.settings import Settings
+from workers.stores.directory import Store
+from workers.vault import epochs, rotation
+
+_QUERIES = sql.queries("erasure")
+_REQUESTS = sql.queries("requests")
+_LOCKS = sql.queries("locks")
+_LOG = logger(__name__)
+_FAILURES = (*database.RETRIED_ERRORS, KafkaError, Retry)
+
+
+class Eraser(mode.Service):
+    """Runs in the worker `requests`."""
+
+    def __init__(
+        self, pool: asyncpg.Pool, beginning: Beginning, erasing: Erasing, fan_out: FanOut, certifying: Certifying,
+        trimmer: Trimmer, stores: Mapping[str, Store], settings: Settings, metrics: Metrics, clock: Clock, exit_: Exit,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self._pool = pool
+        self._beginning = beginning
+        self._erasing = erasing
+        self._fan_out = fan_out
+        self._certifying = certifying
+        self._trimmer = trimmer
+        self._stores = stores
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._exit = exit_
+        self._grace = Grace(pool)
+
+    async def step(self) -> int:
+        """Take every request as far as it can go now; returns how much was done, 0 where there is nothing to do."""
+        done = await self._in_transaction(self._beginning.release)
+        epoch = (await epochs.listed(self._pool))[-1].number
+
+        async def begin(connection: Connection, now: datetime) -> int:
+            return await self._beginning.begin(connection, epoch, now)
+
+        done += await self._in_transaction(begin)
+        done += await self._erase_rounds()
+        done += await self._ask_stores()
+        done += await self._prove_rounds()
+        done += await self._in_transaction(self._certifying.certify)
+
+        async def forget(connection: Connection, now: datetime) -> int:
+            return await self._certifying.forget(connection)
+
+        done += await self._in_transaction(forget)
+        await self._count()
+        return done
+
+    async def _erase_rounds(self) -> int:
+        done = 0
+        for round_ in await self._pool.fetch(_QUERIES["rounds"], "fenced"):
+            round_id = round_["round_id"]
+            if not await self._grace.is_over(round_id):
+                continue
+            ends = await self._trimmer.ends()
+            epoch = (await epochs.listed(self._pool))[-1].number
+
+            async def erase(
+                connection: Connection, now: datetime, round_id: int = round_id, ends: Mapping[str, int] = ends,
+                epoch: int = epoch,
+            ) -> int:  # fmt: skip
+                return await self._erasing.erase(connection, round_id, epoch, ends, now)
+
+            done += await self._in_transaction(erase)
+            crashpoints.reach("erasure.erased")
+            _LOG.info("erasure_round_erased", round_id=round_id)
+        return done
+
+    async def _ask_stores(self) -> int:
+        done = 0
+        waiting = await fanout.stores_waiting(self._pool)
+        for name in waiting:
+            store = self._stores.get(name)
+            if store is not None and store.enabled:
+
+                async def send(connection: Connection, now: datetime, store: Store = store) -> int:
+                    return await self._fan_out.send(connection, store, now)
+
+                done += await self._in_transaction(send)
+        if set(waiting) - self._stores.keys():
+
+            async def give_up(connection: Connection, now: datetime) -> int:
+                await self._fan_out.give_up_unknown(connection, waiting)
+                return 1
+
+            done += await self._in_transaction(give_up)
+        return done
+
+    async def _prove_rounds(self) -> int:
+        """Trim, and destroy the epoch: both for all rounds that wait for it at once."""
+        rounds = await self._pool.fetch(_QUERIES["rounds"], "erased")
+        await self._trimmer.trim()
+        if not rounds:
+            return 0
+        if any(one["shredded_at"] is None for one in rounds):
+            rotated = await rotation.rotate(self._pool, self._settings.keyring_dir, self._clock)
+            await self._pool.execute(_QUERIES["shredded"], rotated.retired_epoch, self._clock())
+        for one in rounds:
+            standing = await self._trimmer.standing(json.loads(one["inbound"] or "{}"))
+            if all(topic.is_past for topic in standing):
+                residence = json.dumps([topic._asdict() for topic in standing])
+                now = self._clock()
+                await self._pool.execute(_QUERIES["prove"], one["round_id"], now, now, residence)
+        return len(await self._pool.fetch(_QUERIES["proven"]))
+
+    async def _count(self) -> None:
+        now = self._clock()
+        self._metrics.requests_open.clear()
+        for row in await self._pool.fetch(_REQUESTS["count_open"]):
+            self._metrics.requests_open.labels(row["state"]).set(row["requests"])
+            self._metrics.request_days_left.labels(row["state"]).set((row["first_due"] - now).days)
+            self._metrics.request_oldest_seconds.labels(row["state"]).set((now - row["oldest"]).total_seconds())
+
+    async def _in_transaction(self, work: Callable[[Connection, datetime], Awaitable[int]]) -> int:
+        async with self._pool.acquire() as connection, connection.transaction():
+            return await work(connection, self._clock())
+
+    async def _until_stopped(self) -> None:
+        while not self.should_stop:
+            try:
+                await self._while_locked()
+            except _FAILURES as error:
+                _LOG.warning("erasure_retried", error=type(error).__name__)
+            finally:
+                await self._trimmer.stop()
+            await self.sleep(self._settings.retry_initial_s)
+
+    async def _while_locked(self) -> None:
+        """Hold the eraser's lock on a connection of its own; another process waits here until it is free."""
+        name = f"{self._settings.prefix}lethe.eraser"
+        async with self._pool.acquire() as lock:
+            while not await lock.fetchval(_LOCKS["try_lock"], name):
+                if self.should_stop:
+                    return
+                await asyncio.sleep(self._settings.relay_poll_s)
+            try:
+                await lock.fetchval(_LOCKS["expire_when_idle"], str(int(self._settings.session_timeout_s * 1000)))
+                await self._trimmer.start()
+                while not self.should_stop:
+                    await lock.fetchval(_LOCKS["still_alive"])
+                    if not await self.step():
+                        await self.sleep(self._settings.erasure_poll_s)
+            finally:
+                await lock.fetchval(_LOCKS["unlock"], name)
+
+    @mode.Service.task
+    async def _run(self) -> None:
+        await self._exit.guard(self._until_stopped())

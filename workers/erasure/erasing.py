@@ -1,0 +1,110 @@
+"""The second step of a round: once nothing can come out any more, tell the carriers, delete, and ask the stores."""
+
+import json
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import asyncpg
+
+from workers.clock import monotonic_s
+from workers.consent.desk import ConsentDesk
+from workers.db import sql
+from workers.engine import crashpoints, relay
+from workers.engine.database import Connection
+from workers.erasure import identities, own
+from workers.erasure.identities import Identities
+from workers.log import logger
+from workers.settings import Settings
+from workers.stores.directory import Store
+from workers.vault.keyring import Keyring
+from workers.vault.subjects import SubjectVault
+
+_QUERIES = sql.queries("erasure")
+_LOG = logger(__name__)
+_SHARD = 0
+_PATIENCE_S = 30.0
+
+
+class Grace:
+    """Whether what was applied before a fence has been published. Kept in memory: asked again, it is only later."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._lanes: dict[int, tuple[list[str], list[int]]] = {}
+        self._since_s: dict[int, float] = {}
+
+    async def is_over(self, round_id: int) -> bool:
+        """True once no row of the outbox is left that was there when this was first asked, after the fence."""
+        if round_id not in self._lanes:
+            rows = await self._pool.fetch(_QUERIES["lanes"])
+            self._lanes[round_id] = [row["lane"] for row in rows], [row["position"] for row in rows]
+            self._since_s[round_id] = monotonic_s()
+        if await self._pool.fetchval(_QUERIES["lanes_left"], *self._lanes[round_id]):
+            if monotonic_s() - self._since_s[round_id] > _PATIENCE_S:
+                _LOG.warning("erasure_waits_for_publication", round_id=round_id, lanes=self._lanes[round_id][0])
+                self._since_s[round_id] = monotonic_s()
+            return False
+        del self._lanes[round_id], self._since_s[round_id]
+        return True
+
+
+class Erasing:
+    """Deletes the rows of a round in one transaction, which is the effective moment of its fence."""
+
+    def __init__(
+        self, vault: SubjectVault, keyring: Keyring, consent: ConsentDesk, stores: Mapping[str, Store],
+        settings: Settings,
+    ) -> None:  # fmt: skip
+        self._vault = vault
+        self._keyring = keyring
+        self._consent = consent
+        self._stores = stores
+        self._settings = settings
+
+    async def erase(
+        self, connection: Connection, round_id: int, epoch: int, inbound: Mapping[str, int], now: datetime
+    ) -> int:
+        """Returns how many requests. `inbound`: the ends of the inbound topics, read after the fence."""
+        rows = await connection.fetch(_QUERIES["round_requests"], round_id, "fenced")
+        keys = await self._vault.hold_by_id(connection, {row["key_subject_id"] for row in rows})
+        known = [
+            identities.unseal(row["sealed"], keys[row["key_subject_id"]], row["request_id"]) for row in rows
+        ]  # fmt: skip
+        addresses = [identities.email_hashes(one, self._keyring) for one in known]
+        meant = sorted({number for row in rows for number in row["subject_ids"]})
+        messages, told = await own.withdrawals(connection, self._settings, meant)
+        every = sorted({hash_ for found in addresses for hash_ in found})
+        erased = await own.erase(connection, self._consent, meant, every, now)
+        counted = [
+            json.dumps({"deleted": erased.of(row["subject_ids"], found), "carriers": _carriers(row, told)})
+            for row, found in zip(rows, addresses, strict=True)
+        ]
+        await connection.execute(_QUERIES["erased"], [row["request_id"] for row in rows], counted, now)
+        await self._ask_stores(connection, rows, known, now)
+        await connection.execute(
+            _QUERIES["round_erased"], round_id, now, json.dumps(dict(inbound)), json.dumps(None), epoch
+        )
+        await relay.add(connection, self._settings, _SHARD, now, messages)
+        crashpoints.reach("erasure.before_erase_commit")
+        return len(rows)
+
+    async def _ask_stores(
+        self, connection: Connection, rows: Sequence[asyncpg.Record], known: Sequence[Identities], now: datetime
+    ) -> None:
+        asked = [
+            (uuid.uuid4(), row["request_id"], store.name)
+            for row, identified in zip(rows, known, strict=True)
+            for store in self._stores.values()
+            if store.enabled and any(identified.for_stores().get(name) for name in store.identifiers)
+        ]
+        columns = [list(column) for column in zip(*asked, strict=True)] or [[], [], []]
+        await connection.execute(_QUERIES["ask_stores"], *columns, now)
+
+
+def _carriers(row: asyncpg.Record, told: Mapping[int, Counter[str]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for number in row["subject_ids"]:
+        total.update(told.get(number, Counter()))
+    return dict(sorted(total.items()))

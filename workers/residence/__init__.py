@@ -1,0 +1,1 @@
+"""How long plaintext can still be found in Kafka: trimming of inbound topics behind what was applied."""
