@@ -74,9 +74,8 @@ class Certifying:
         }
         facts = [self._facts(row, rounds[row["round_id"]], answers[row["request_id"]], now) for row in rows]
         certificates = await self._proof.issue_many(connection, facts, now)
-        keys = await self._vault.hold_by_id(
-            connection, {row["key_subject_id"] for row in rows if row["key_subject_id"]}
-        )
+        held = {row["key_subject_id"] for row in rows} - {None}
+        keys = await self._vault.hold_by_id(connection, held)
         mails = [
             await self._answer(connection, row, keys, certificate, now)
             for row, certificate in zip(rows, certificates, strict=True)

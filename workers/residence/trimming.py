@@ -15,6 +15,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from topics.topic import Topic
 from workers.clock import monotonic_s
@@ -81,7 +82,7 @@ class Trimmer:
         starts = await self._consumer.beginning_offsets(partitions)
         targets = await self._done(partitions)
         moved = {
-            one: RecordsToDelete.before_offset(targets[one])
+            one: RecordsToDelete(targets[one])
             for one in partitions
             if one in targets and targets[one] > starts[one]
         }
@@ -97,6 +98,7 @@ class Trimmer:
         found = []
         for name, topic in self._topics.items():
             mine = {one: offset for one, offset in starts.items() if one.topic == name}
+            assert mine, "no partition was looked at"
             if topic.ownership != "own" or name in strangers:
                 found.append(Standing(name, True, topic.retention_ms))
                 continue
@@ -132,15 +134,16 @@ class Trimmer:
         return self._strangers[1]
 
     async def _partitions(self) -> list[TopicPartition]:
-        assert self._consumer is not None
-        known = []
-        for name in self._topics:
-            numbers = self._consumer.partitions_for_topic(name)
-            if numbers is None:
-                await self._consumer.topics()  # asks the cluster anew
-                numbers = self._consumer.partitions_for_topic(name)
-            known += [TopicPartition(name, number) for number in sorted(numbers or ())]
-        return known
+        """Every partition of every inbound topic. Raises UnknownTopicOrPartitionError where a topic is missing: what
+        nobody looked at must not count as gone."""
+        assert self._admin is not None
+        described = await self._admin.describe_topics(list(self._topics))
+        found = [
+            TopicPartition(topic["topic"], one["partition"]) for topic in described for one in topic["partitions"]
+        ]  # fmt: skip
+        if {one.topic for one in found} != self._topics.keys():
+            raise UnknownTopicOrPartitionError("an inbound topic is missing: `lethe topics apply` makes it")
+        return sorted(found)
 
 
 def gone_on(effective_at: datetime, retention_ms: int) -> datetime:

@@ -40,7 +40,9 @@ def test_the_day_of_receipt_is_the_controllers() -> None:
 
 
 def test_the_last_day_counts_to_its_end_also_when_the_clocks_change_on_it() -> None:
-    assert deadline(datetime(2026, 2, 28, 12, tzinfo=UTC), PARIS).ends_at(PARIS) == datetime(2026, 3, 28, 23, tzinfo=UTC)
+    assert deadline(datetime(2026, 2, 28, 12, tzinfo=UTC), PARIS).ends_at(PARIS) == datetime(
+        2026, 3, 28, 23, tzinfo=UTC
+    )
     spring = deadline(datetime(2026, 3, 1, 12, tzinfo=UTC), PARIS)
     assert spring.ends_at(PARIS) == datetime(2026, 4, 1, 22, tzinfo=UTC)
     change = deadline(datetime(2026, 2, 28, 23, 30, tzinfo=UTC), PARIS)._replace(due_on=date(2026, 3, 29))

@@ -60,7 +60,9 @@ def test_a_topic_says_exactly_one_thing(said: dict[str, Any]) -> None:
         TopicProof(topic="orders", **said)
 
 
-@pytest.mark.parametrize("said", [{"acknowledged": 2}, {"acknowledged": 1, "acknowledged_at": None}, {"acknowledged": 0}])
+@pytest.mark.parametrize(
+    "said", [{"acknowledged": 2}, {"acknowledged": 1, "acknowledged_at": None}, {"acknowledged": 0}]
+)
 def test_a_carrier_acknowledges_no_more_than_it_was_told(said: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="acknowledged shipments"):
         CarrierProof(carrier="gls", shipments=1, told_at=AT, **{"acknowledged_at": AT, **said})

@@ -1,0 +1,151 @@
+"""Persons are erased, by every worker, on real Kafka and PostgreSQL; others are untouched."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.integration.erasure.conftest import EXPORT, WORKERS
+from tests.support import lethe
+from tests.support.erasure import asked, order, rows, states, subscribed
+from tests.support.waiting import wait_until
+from tests.support.worker_process import worker_process
+from workers.proof import signing, verification
+from workers.settings import Settings
+
+PEOPLE = 40
+ERASED = 20
+TABLES = ("subjects", "shipments", "contacts", "consents", "disclosures")
+
+
+def name(number: int) -> str:
+    return f"Planted{number:04d}x"
+
+
+def email(number: int) -> str:
+    return f"planted{number:04d}x@example.org"
+
+
+def counts(settings: Settings) -> dict[str, int]:
+    return {table: rows(settings, f"select count(*) as n from {table}")[0]["n"] for table in TABLES}
+
+
+def populate(settings: Settings, tmp_path: Path) -> None:
+    """Everybody orders once, subscribes, and stands in the export."""
+    earlier = datetime.now(UTC) - timedelta(minutes=5)
+    lethe.publish(settings, [order(f"c-{n}", f"o-{n}", name(n), email(n), earlier) for n in range(PEOPLE)])
+    lethe.publish(settings, [subscribed(f"c-{n}", email(n)) for n in range(PEOPLE)], "consents")
+    lines = ["ref,email,note", *(f"c-{n},{email(n)},hello" for n in range(PEOPLE))]
+    (tmp_path / "exports" / EXPORT).write_text("\n".join(lines) + "\n")
+    wait_until(
+        lambda: counts(settings)["contacts"] == PEOPLE == counts(settings)["shipments"],
+        60,
+        lambda: str(counts(settings)),
+    )
+
+
+def ask(settings: Settings, numbers: Sequence[int]) -> list[uuid.UUID]:
+    """Half by reference alone, half by reference and address."""
+    requests = [asked(f"c-{n}", email(n) if n % 2 else None) for n in numbers]
+    lethe.publish(settings, [event for _, event in requests], "requests")
+    return [number for number, _ in requests]
+
+
+def wait_for(settings: Settings, numbers: Sequence[uuid.UUID], state: str) -> None:
+    wait_until(
+        lambda: list(states(settings, numbers).values()) == [state] * len(numbers),
+        120,
+        lambda: f"{state}: {states(settings, numbers)}",
+    )
+
+
+def test_the_erased_are_gone_everywhere_and_the_others_untouched(settings: Settings, tmp_path: Path) -> None:
+    with worker_process(settings, WORKERS):
+        populate(settings, tmp_path)
+        numbers = ask(settings, range(ERASED))
+        wait_for(settings, numbers, "completed")
+        kept = PEOPLE - ERASED
+        after = counts(settings)
+        assert {table: after[table] for table in TABLES[1:]} == dict.fromkeys(TABLES[1:], kept)
+
+        export = (tmp_path / "exports" / EXPORT).read_text()
+        assert [f"c-{n}," in export for n in range(PEOPLE)] == [n >= ERASED for n in range(PEOPLE)]
+
+        records = lethe.read_topics(settings, ["carrier.gls.addresses"])
+        last = {record.key: record for record in records}
+        for number in range(PEOPLE):
+            value = last[f"o-{number}".encode()].value
+            assert (value is None) == (number < ERASED)
+        reasons = {record.headers["ce_reason"] for record in records if record.value is None}
+        assert reasons == {b"erased"}
+
+        # The shop is told each step; the orders' topic is trimmed behind what was applied.
+        told = [json.loads(one.value or b"{}") for one in lethe.read_topics(settings, ["confirmations"])]
+        done = {one["subject_request_id"] for one in told if one["request_status"] == "completed"}
+        assert done == {str(number) for number in numbers}
+        assert lethe.read_topics(settings, ["orders"]) == []
+
+        log = (settings.keyring_dir.parent / "worker.log").read_text()
+        assert "planted" not in log.lower()
+
+        documents = rows(settings, "select document from certificates order by sequence")
+        assert len(documents) == ERASED
+        signer = signing.load(settings.keyring_dir)
+        check = verification.ChainCheck({signer.key_id: signer.public}, whole=True)
+        assert not [fault for row in documents for fault in check.add(row["document"]).faults]
+        assert check.end() == []
+        assert "planted" not in "".join(row["document"] for row in documents).lower()
+        one = json.loads(documents[0]["document"])
+        assert one["outcome"] == "completed"
+        assert one["stores"][0]["verified_absent_at"] is not None
+        assert one["own_stores"][0]["rendered_unreadable"]["key_epoch"] >= 1
+
+
+def test_what_is_older_stays_away_and_who_orders_again_is_a_new_person(settings: Settings, tmp_path: Path) -> None:
+    with worker_process(settings, WORKERS):
+        populate(settings, tmp_path)
+        (number,) = ask(settings, [0])
+        wait_for(settings, [number], "completed")
+        old = datetime.now(UTC) - timedelta(hours=1)
+        lethe.publish(
+            settings,
+            [
+                order("c-0", "o-0", name(0), email(0), old),
+                order("c-0", "o-late", name(0), email(0), old),
+                order("c-0", "o-new", name(0), email(0)),
+            ],
+        )
+        wait_until(
+            lambda: bool(rows(settings, "select 1 from shipments where shipment_id = 'o-new'")), 60, lambda: "o-new"
+        )
+        found = rows(settings, "select shipment_id from shipments where shipment_id in ('o-0', 'o-late')")
+        assert found == []
+        refused = rows(settings, "select code, sealed from dead_letters")
+        assert [(row["code"], row["sealed"]) for row in refused] == [("subject_erased", None)] * len(refused)
+
+
+@pytest.mark.parametrize(
+    "crash_at",
+    [
+        "erasure.before_fence_commit:2",
+        "erasure.before_erase_commit:1",
+        "erasure.erased:1",
+        "erasure.before_certificate_commit:2",
+        "rotation.switched:1",
+        "rotation.unlinked:1",
+    ],
+)
+def test_killed_at_each_step_it_ends_all_the_same(settings: Settings, tmp_path: Path, crash_at: str) -> None:
+    with worker_process(settings, ("shipping", "relay", "newsletter", "stores")):
+        populate(settings, tmp_path)
+        with worker_process(settings, ("requests",), tmp_path / "killed.log", crash_at, ready=False) as killed:
+            numbers = ask(settings, range(ERASED))
+            assert killed.wait() == -9
+        with worker_process(settings, ("requests",), tmp_path / "second.log"):
+            wait_for(settings, numbers, "completed")
+            assert counts(settings)["shipments"] == PEOPLE - ERASED
+            certified = rows(settings, "select count(*) as n, count(distinct request_id) as m from certificates")[0]
+            assert (certified["n"], certified["m"]) == (ERASED, ERASED)
