@@ -55,6 +55,7 @@ COMMANDS: Final = {
         "workers.cli.restore", "restore", "After a backup of the database was restored: replay what happened since."
     ),
     "stores": Entry("workers.cli.stores.commands", "app", "Stores downstream: what waits, whether each works, keys."),
+    "scan": Entry("workers.cli.scan", "scan", "Look for what should be gone, in every file and every form."),
     "doctor": Entry("workers.cli.doctor.command", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."),
 }
 

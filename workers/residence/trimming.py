@@ -82,9 +82,7 @@ class Trimmer:
         starts = await self._consumer.beginning_offsets(partitions)
         targets = await self._done(partitions)
         moved = {
-            one: RecordsToDelete(targets[one])
-            for one in partitions
-            if one in targets and targets[one] > starts[one]
+            one: RecordsToDelete(targets[one]) for one in partitions if one in targets and targets[one] > starts[one]
         }
         if moved:
             await self._admin.delete_records(moved)

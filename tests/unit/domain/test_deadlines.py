@@ -11,7 +11,7 @@ from workers.domain.deadlines import WARNING_DAYS, add_months, deadline, may_ext
 
 PARIS, AUCKLAND, HONOLULU = (ZoneInfo(name) for name in ("Europe/Paris", "Pacific/Auckland", "Pacific/Honolulu"))
 ZONES = st.sampled_from([PARIS, AUCKLAND, HONOLULU, ZoneInfo("UTC")])
-MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))
 NOON = "T12:00:00+00:00"
 
 
