@@ -55,6 +55,10 @@ COMMANDS: Final = {
         "workers.cli.restore", "restore", "After a backup of the database was restored: replay what happened since."
     ),
     "stores": Entry("workers.cli.stores.commands", "app", "Stores downstream: what waits, whether each works, keys."),
+    "requests": Entry(
+        "workers.cli.requests.commands", "app", "Requests of people: open one, see where each stands, decide."
+    ),
+    "certificate": Entry("workers.cli.certificate.commands", "app", "Certificates of erasure: show, verify, key."),
     "scan": Entry("workers.cli.scan", "scan", "Look for what should be gone, in every file and every form."),
     "doctor": Entry("workers.cli.doctor.command", "doctor", "Check settings, Kafka, PostgreSQL, keyring and carriers."),
 }

@@ -60,7 +60,7 @@ class Certifying:
         ready = [row for row in ready if row["state"] != "partly_completed" or not row["any_unconfirmed"]][:_CHUNK]
         if ready:
             await self._certify(connection, ready, now)
-        crashpoints.reach("erasure.before_certificate_commit")
+            crashpoints.reach("erasure.before_certificate_commit")
         return len(ready)
 
     async def _certify(self, connection: Connection, rows: Sequence[asyncpg.Record], now: datetime) -> None:
@@ -153,7 +153,7 @@ class Certifying:
             await connection.execute(_QUERIES["forget_mails"], keys)
             await connection.execute(_QUERIES["forget_keys"], keys)
             await connection.execute(_QUERIES["forgotten"], [row["request_id"] for row in rows])
-        crashpoints.reach("erasure.before_forget_commit")
+            crashpoints.reach("erasure.before_forget_commit")
         return len(rows)
 
 

@@ -130,10 +130,11 @@ def test_what_is_older_stays_away_and_who_orders_again_is_a_new_person(settings:
 @pytest.mark.parametrize(
     "crash_at",
     [
-        "erasure.before_fence_commit:2",
+        "erasure.before_fence_commit:1",
         "erasure.before_erase_commit:1",
         "erasure.erased:1",
-        "erasure.before_certificate_commit:2",
+        "erasure.before_certificate_commit:1",
+        "erasure.before_forget_commit:1",
         "rotation.switched:1",
         "rotation.unlinked:1",
     ],

@@ -16,7 +16,7 @@ update certificate_head set sequence = $7, hash = $8
 -- name: find
 -- By number or by request; the latest one of a request.
 select sequence, document from certificates
-where sequence = $1::bigint or request_id = $2::uuid order by sequence desc limit 1
+where sequence = $1::bigint or ($1::bigint is null and starts_with(request_id::text, $2)) order by sequence desc limit 1
 
 -- name: head
 select sequence, hash from certificate_head

@@ -106,3 +106,6 @@ from request_stores where request_id = $1 order by store
 -- name: count_open
 select state, count(*) as requests, min(due_at) as first_due, min(received_at) as oldest
 from requests where closed_at is null group by state
+
+-- name: annotate
+update request_events set note = $2 where request_id = $1

@@ -1,0 +1,1 @@
+"""`lethe certificate`: what was erased where, with evidence."""

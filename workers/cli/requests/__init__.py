@@ -1,0 +1,1 @@
+"""`lethe requests`: what people ask about their data."""
