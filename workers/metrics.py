@@ -55,6 +55,13 @@ class Metrics:
         )
         self.page_answers = self._counter("lethe_page_answers_total", "Answers to people", "page", "status")
         self.mails = self._counter("lethe_mails_total", "Attempts at mails, by what became of them", "state")
+        self.issues = self._gauge("lethe_issues", "Issues, by state", "state")
+        self.issue_mails = self._counter(
+            "lethe_issue_mails_total", "Attempts at mails of issues, by what became of them", "state"
+        )
+        self.issue_mails_waiting = self._gauge(
+            "lethe_issue_mails_waiting", "Mails of the issues being sent or paused that are still to be sent"
+        )
         self.inbox_mails = self._counter("lethe_inbox_mails_total", "Mails received, by what became of them", "flow",
                                          "outcome")  # fmt: skip
         self.inbox_open = self._gauge("lethe_inbox_open", "Mails not sorted yet, or waiting for a person", "state",

@@ -182,6 +182,8 @@ class Sender(mode.Service):
         await self._finish(claimed[0].hand, results)
         for one in results:
             self._metrics.mails.labels(one.state).inc()
+            if claimed[0].issue_id is not None:
+                self._metrics.issue_mails.labels(one.state).inc()
         if away := sum(one.reason == "deferred" and one.code is None for one in results):
             _LOG.warning("mail_server_away", mails=away)
 
