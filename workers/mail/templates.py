@@ -7,11 +7,12 @@ or a tag.
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 
 import jinja2
+from babel.lists import format_list
 from babel.messages import mofile, pofile
 from babel.support import Translations
 from jinja2.sandbox import SandboxedEnvironment
@@ -61,6 +62,11 @@ def page(subject: str, body: str, action: str, url: str, language: str) -> Conte
 def layout(name: str, language: str) -> jinja2.Template:
     """An HTML page, escaping what is put into it."""
     return _environment(supported(language), escaped=True).get_template(name)
+
+
+def listed(words: Sequence[str], language: str) -> str:
+    """Several words as one: `a, b and c`."""
+    return format_list(words, locale=supported(language))
 
 
 def _plain(key: str, value: str) -> str:
