@@ -7,6 +7,7 @@ from workers.consent.desk import ConsentDesk
 from workers.consent.floods import Floods
 from workers.domain.email_address import normalise
 from workers.engine.database import Connection
+from workers.mail import templates
 from workers.mail.desk import MailDesk
 from workers.settings import Settings
 from workers.vault.keyring import Keyring
@@ -62,7 +63,7 @@ class ContactDesk:
                 connection, subject, to=spelled, language=language, now=now,
                 template="contact_no_confirmation" if is_no_confirmation else "contact_acknowledged",
                 values={
-                    "reference": reference, "date": now.date().isoformat(),
+                    "reference": reference, "date": templates.day(now.date(), language),
                     "url": f"{self._settings.public_url}/subscribe",
                 },
             )  # fmt: skip

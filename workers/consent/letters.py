@@ -64,7 +64,7 @@ class Letters:
             values["url"] = f"{self._settings.public_url}/confirm/{token}"
             values["hours"] = str(int(lifetime.total_seconds() // 3600))
         if letter.expires_at is not None:
-            values["expires_on"] = letter.expires_at.date().isoformat()
+            values["expires_on"] = templates.day(letter.expires_at.date(), contact.language)
         await self._mail_desk.post(
             connection, contact.subject, to=contact.email, template=kind, language=contact.language, values=values,
             now=now, contact_id=contact.contact_id,

@@ -41,6 +41,7 @@ _HANDFUL = 50
 _SENDERS = 3
 _IDLE_S = 0.2
 _GATE_S = 4.0
+_GATE_SHARE = 0.4
 _RECOVER_S = 10.0
 _CLAIMED_AHEAD_S = 30.0
 _LOCK_WAIT = "2s"
@@ -103,6 +104,8 @@ class Sender(mode.Service):
         self._domains = DomainRates(settings.mails_per_s_per_domain, monotonic_s)
         self._handful = max(1, min(_HANDFUL, int(settings.mails_per_s * _CLAIMED_AHEAD_S)))
         self._recover_s = min(_RECOVER_S, settings.mail_claim_s)
+        # The database ends the locks of a session that is silent for its time-out: the gate closes well before that.
+        self._gate_s = min(_GATE_S, settings.session_timeout_s * _GATE_SHARE)
         self._claiming = asyncio.Lock()
         self._sending: asyncio.Task[None] | None = None
         self._reached: dict[int, int] = {}
@@ -233,7 +236,7 @@ class Sender(mode.Service):
         When the database is lost meanwhile the locks are lost with it: the gate closes at once, and each delivery
         that had begun is still waited for.
         """
-        gate, deliveries, verdict = Gate(_GATE_S), list[Delivery](), Verdict(frozenset(), frozenset(), {})
+        gate, deliveries, verdict = Gate(self._gate_s), list[Delivery](), Verdict(frozenset(), frozenset(), {})
         try:
             async with self._held(ready, gate) as verdict:
                 await self._begin([one for one in ready if one.mail.mail_id in verdict.sendable], gate, deliveries)
