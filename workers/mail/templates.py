@@ -55,10 +55,8 @@ def page(subject: str, body: str, action: str, url: str, language: str) -> Conte
     """Words in the layout that all mails of Lethe have."""
     subject = " ".join(subject.split())
     paragraphs = [" ".join(paragraph.split()) for paragraph in body.split("\n\n") if paragraph.strip()]
-    text = "\n\n".join(
-        _wrapped(paragraph)
-        for paragraph in [*paragraphs, *([f"{action}{_COLONS.get(language, ':')}"] if action else [])]
-    )
+    invitation = [f"{action}{_COLONS.get(language, ':')}"] if action else []
+    text = "\n\n".join(_wrapped(paragraph) for paragraph in [*paragraphs, *invitation])
     text += f"\n\n{url}\n" if action else "\n"
     html = layout("layout.html", language).render(
         subject=subject, paragraphs=paragraphs, action=action, url=url, language=language
