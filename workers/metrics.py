@@ -49,6 +49,15 @@ class Metrics:
             "topic",
             "partition",
         )
+        self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
+        self.dead_letters_expired = self._counter(
+            "lethe_dead_letters_expired_total", "Parked events let go because nobody looked after them in time",
+            "group", "code",
+        )  # fmt: skip
+        self._of_people()
+        self._of_stores()
+
+    def _of_people(self) -> None:
         self.consents = self._gauge("lethe_consents", "Consent records, by DPV status", "purpose", "status")
         self.suppressions = self._gauge(
             "lethe_suppressions", "Addresses that must not be written to", "purpose", "reason"
@@ -66,6 +75,8 @@ class Metrics:
                                          "outcome")  # fmt: skip
         self.inbox_open = self._gauge("lethe_inbox_open", "Mails not sorted yet, or waiting for a person", "state",
                                       "flow")  # fmt: skip
+
+    def _of_stores(self) -> None:
         self.store_results = self._counter(
             "lethe_store_results_total",
             "People in answered tasks, by what became of them",
@@ -78,11 +89,6 @@ class Metrics:
         )
         self.store_circuit_open = self._gauge("lethe_store_circuit_open", "1 while nobody asks the store", "store")
         self.store_jobs = self._gauge("lethe_store_jobs", "Tasks that a store has not answered yet", "store")
-        self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
-        self.dead_letters_expired = self._counter(
-            "lethe_dead_letters_expired_total", "Parked events let go because nobody looked after them in time",
-            "group", "code",
-        )  # fmt: skip
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

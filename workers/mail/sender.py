@@ -44,7 +44,7 @@ _GATE_S = 4.0
 _GATE_SHARE = 0.4
 _RECOVER_S = 10.0
 _CLAIMED_AHEAD_S = 30.0
-_LOCK_WAIT = "2s"
+_LOCK_WAIT_S = 2.0
 _SOON = timedelta(seconds=1)
 _STOP_S = 25.0
 
@@ -280,7 +280,7 @@ class Sender(mode.Service):
             connection.add_termination_listener(gate.close)
             try:
                 async with connection.transaction():
-                    await self._ledger.bound_waiting(connection, _LOCK_WAIT)
+                    await self._ledger.bound_holding(connection, _LOCK_WAIT_S, self._settings.session_timeout_s)
                     subjects = await self._vault.hold_by_id(connection, {one.mail.subject_id for one in ready})
                     verdict = await self._ledger.judge(connection, mail_ids, subjects, self._clock())
                     try:

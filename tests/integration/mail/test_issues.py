@@ -114,6 +114,30 @@ async def test_metrics_say_how_far_issues_are_without_naming_any(opened: OfficeF
             assert office.metrics.registry.get_sample_value("lethe_issue_mails_total", {"state": "sent"}) == sent
 
 
+async def test_a_sender_that_hangs_between_preparing_and_running_a_statement_is_cut_off(opened: OfficeFor) -> None:
+    """PostgreSQL does not take such a session for an idle one."""
+    with smtp_server() as server:
+        async with opened(server) as office, office.pool.acquire() as connection:
+            desk, _ = await begin(office, connection)
+            await desk.schedule()
+            await book.start_due(connection, system_clock())
+            while await book.prepare_slice(connection, 1, system_clock()):
+                pass
+            hung = await asyncpg.connect(office.settings.database_dsn.get_secret_value())
+            transaction = hung.transaction()
+            await transaction.start()
+            await office.ledger.bound_holding(hung, lock_wait_s=2, lasts_s=0.5)
+            await hung.execute("select pg_advisory_xact_lock_shared(hashtextextended('lethe.issue.1', 0))")
+            await hung.prepare("select $1::integer + 1")
+            state = await connection.fetchrow(
+                "select state, wait_event from pg_stat_activity where pid = $1", hung.get_server_pid()
+            )
+            assert (state["state"], state["wait_event"]) == ("active", "ClientRead")
+            async with asyncio.timeout(30):
+                assert await book.change_state(connection, "one", "paused", system_clock()) == "paused"
+            hung.terminate()
+
+
 async def test_it_waits_for_its_time(opened: OfficeFor) -> None:
     with smtp_server() as server:
         async with opened(server) as office, office.pool.acquire() as connection:
