@@ -38,6 +38,7 @@ a process of its own (`mail_sink`; it could take several times as much, see `sin
 
 Both have their recipients in the ledger before, ten connections, a personal link in each mail, and build and sign it by
 the same functions. The clock runs from the first to the last mail at the sink. Each recipient must get exactly one.
+`--mails-soak` tells the mailer's memory in the first and in the last quarter of one long issue.
 
 Rounds are interleaved (A B C, A B C), the median is quoted beside the range: machines are noisy, and a
 contender's neighbours on two cores are the broker and the database, which do its share of the work.

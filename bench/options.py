@@ -17,7 +17,7 @@ class Options(NamedTuple):
     latency_rounds: int
     soak_orders: int
     mails: int
-    soak_mails: int
+    mails_soak: int
     rotation: int
     calibrate: bool
     results: Path
@@ -40,7 +40,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     add("--latency-rounds", type=int, help="(2)")
     add("--soak", type=int, metavar="ORDERS", help="memory over so many orders; 0 leaves it out (1000000)")
     add("--mails", type=int, help="per round; 0 leaves mails out (20000)")
-    add("--soak-mails", type=int, metavar="MAILS", help="memory over so many mails; 0 leaves it out (200000)")
+    add("--mails-soak", type=int, metavar="MAILS", help="memory over so many mails; 0 leaves it out (200000)")
     add("--rotation", type=int, metavar="SUBJECTS", help="a key rotation over so many; 0 leaves it out (1000000)")
     add("--results", type=Path, help="(bench/results.json; of a quick run: quick.json in the data directory)")
     add(
@@ -57,19 +57,19 @@ def parse(arguments: list[str] | None = None) -> Options:
     )
     named = (
         given.orders, given.naive_orders, given.rounds, given.latency, given.latency_rounds, given.soak, given.mails,
-        given.soak_mails, given.rotation,
+        given.mails_soak, given.rotation,
     )  # fmt: skip
-    orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, mails, soak_mails, rotation = (
+    orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, mails, mails_soak, rotation = (
         usually if value is None else value for value, usually in zip(named, usual, strict=True)
     )
     if (
         min(orders, naive_orders) < SMALLEST
         or rounds < 1
-        or min(latency_s, latency_rounds, soak_orders, mails, soak_mails, rotation) < 0
+        or min(latency_s, latency_rounds, soak_orders, mails, mails_soak, rotation) < 0
     ):
         parser.error(f"at least {SMALLEST} orders and one round, and nothing below 0")
     results = given.results or (given.data_dir / "quick.json" if given.quick else Path("bench/results.json"))
     return Options(
-        orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, mails, soak_mails, rotation,
+        orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, mails, mails_soak, rotation,
         not given.quick, results, given.data_dir,
     )  # fmt: skip

@@ -111,7 +111,7 @@ def show(results: Results, console: Console) -> None:
         console.print(f"lethe / bare aiosmtplib: {mail_ratio(results):.2f}")
     if results.mail_soak is not None:
         console.print(
-            f"lethe over {results.options.soak_mails:,} mails: {results.mail_soak.mails_per_s:,.0f}/s; memory "
+            f"lethe over {results.options.mails_soak:,} mails: {results.mail_soak.mails_per_s:,.0f}/s; memory "
             f"{results.mail_soak.first_quarter_mb:.0f} MB in the first quarter, "
             f"{results.mail_soak.last_quarter_mb:.0f} in the last, peak {results.mail_soak.peak_mb:.0f}"
         )
@@ -185,9 +185,9 @@ def _latency(rounds: list[Latency]) -> dict[str, Any]:
 
 
 def _mails(results: Results) -> dict[str, Any]:
-    if not results.mailed:
-        return {}
-    rounds = results.mailed
+    rounds, soak = results.mailed, _mail_soak(results)
+    if not rounds:
+        return {"mails": {"soak": soak}} if soak is not None else {}
     return {
         "mails_per_s": {name: round(_median(one.mails_per_s for one in found)) for name, found in rounds.items()},
         "mails": {
@@ -201,7 +201,7 @@ def _mails(results: Results) -> dict[str, Any]:
             },
             "sink_us_per_mail": round(_median(one.sink_us_per_mail for found in rounds.values() for one in found), 1),
             "rss_mb": {name: round(max(one.peak_mb for one in found), 1) for name, found in rounds.items()},
-            "soak": _mail_soak(results),
+            "soak": soak,
         },
     }
 
@@ -210,7 +210,7 @@ def _mail_soak(results: Results) -> dict[str, float] | None:
     soak = results.mail_soak
     if soak is None:
         return None
-    return {"mails": results.options.soak_mails, **{name: round(value, 1) for name, value in soak._asdict().items()}}
+    return {"mails": results.options.mails_soak, **{name: round(value, 1) for name, value in soak._asdict().items()}}
 
 
 def _rotation(rotated: Rotated | None) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Session:
         for number in range(1, self._options.rounds + 1):
             if self._options.mails:
                 self._mail_round(number)
-        if self._options.soak_mails:
+        if self._options.mails_soak:
             self._mail_soak()
         if self._options.rotation:
             self._rotate()
@@ -99,7 +99,7 @@ class Session:
 
     def _mail_soak(self) -> None:
         with self._screen.step("mails, soak  lethe") as report:
-            found = mails.measure(self._site, mails.LETHE, self._options.soak_mails, "ms", report)
+            found = mails.measure(self._site, mails.LETHE, self._options.mails_soak, "ms", report)
         self._results.mail_soak = found
         self._screen.say(f"mails, soak  lethe: {found.mails_per_s:,.0f} mails/s, peak {found.peak_mb:.0f} MB")
 

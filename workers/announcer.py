@@ -125,7 +125,7 @@ class Announcer(mode.Service):
         summaries = {one["language"]: one["text"] for one in orjson.loads(policy["summaries"])}
         values = {
             "version": version,
-            "date": policy["effective"].isoformat(),
+            "date": templates.day(policy["effective"], spoken),
             "summary": summaries.get(spoken) or summaries.get("en") or next(iter(summaries.values())),
             "url": f"{self._settings.public_url}/{spoken}/policy/{version}",
         }

@@ -21,9 +21,11 @@ WORKERS = ("shipping", "relay", "newsletter", "mailer", "web", "postbox", "annou
 """Each is wired by the module of its name in `workers/wiring/`."""
 
 PROCESSES: Mapping[str, tuple[str, ...]] = {
-    "shipping": ("shipping",), "relay": ("relay", "newsletter", "stores"), "people": ("mailer", "web"),
+    "shipping": ("shipping",),
+    "relay": ("relay", "newsletter", "announcements", "stores"),
+    "people": ("mailer", "web", "postbox"),
     "requests": ("requests",),
-}  # fmt: skip
+}
 """How `lethe up` spreads them over processes."""
 
 

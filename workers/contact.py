@@ -7,6 +7,7 @@ from workers.consent.desk import ConsentDesk
 from workers.consent.floods import Floods
 from workers.domain.email_address import normalise
 from workers.engine.database import Connection
+from workers.mail import templates
 from workers.mail.desk import MailDesk
 from workers.settings import Settings
 from workers.vault.keyring import Keyring
@@ -39,12 +40,14 @@ class ContactDesk:
         now: datetime,
         forward: bool = True,
         acknowledge: bool = True,
+        is_no_confirmation: bool = False,
     ) -> str:
         """Forward a question, in the caller's transaction; returns the reference that both sides are given.
 
         Every question reaches the shop; the acknowledgement is sent a few times a day to one address only, as nobody
         has shown that it is the asking person's own. `forward` is False where the shop has it already, `acknowledge`
-        where a machine must not answer. Raises Refused where `email` is no address.
+        where a machine must not answer. `is_no_confirmation`: it answers a mail that asks for a click, and is told that
+        the answer is none. Raises Refused where `email` is no address.
         """
         spelled = normalise(email)
         reference = f"{now:%Y%m%d}-{secrets.token_hex(3)}"
@@ -57,8 +60,12 @@ class ContactDesk:
             )  # fmt: skip
         if acknowledge and await self._floods.allow(connection, "contact", spelled, _ACKNOWLEDGED_PER_DAY, _DAY_S, now):
             await self._mail_desk.post(
-                connection, subject, to=spelled, template="contact_acknowledged", language=language,
-                values={"reference": reference, "date": now.date().isoformat()}, now=now,
+                connection, subject, to=spelled, language=language, now=now,
+                template="contact_no_confirmation" if is_no_confirmation else "contact_acknowledged",
+                values={
+                    "reference": reference, "date": templates.day(now.date(), language),
+                    "url": f"{self._settings.public_url}/subscribe",
+                },
             )  # fmt: skip
         return reference
 

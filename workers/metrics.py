@@ -49,16 +49,34 @@ class Metrics:
             "topic",
             "partition",
         )
+        self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
+        self.dead_letters_expired = self._counter(
+            "lethe_dead_letters_expired_total", "Parked events let go because nobody looked after them in time",
+            "group", "code",
+        )  # fmt: skip
+        self._of_people()
+        self._of_stores()
+
+    def _of_people(self) -> None:
         self.consents = self._gauge("lethe_consents", "Consent records, by DPV status", "purpose", "status")
         self.suppressions = self._gauge(
             "lethe_suppressions", "Addresses that must not be written to", "purpose", "reason"
         )
         self.page_answers = self._counter("lethe_page_answers_total", "Answers to people", "page", "status")
         self.mails = self._counter("lethe_mails_total", "Attempts at mails, by what became of them", "state")
+        self.issues = self._gauge("lethe_issues", "Issues, by state", "state")
+        self.issue_mails = self._counter(
+            "lethe_issue_mails_total", "Attempts at mails of issues, by what became of them", "state"
+        )
+        self.issue_mails_waiting = self._gauge(
+            "lethe_issue_mails_waiting", "Mails of the issues being sent or paused that are still to be sent"
+        )
         self.inbox_mails = self._counter("lethe_inbox_mails_total", "Mails received, by what became of them", "flow",
                                          "outcome")  # fmt: skip
         self.inbox_open = self._gauge("lethe_inbox_open", "Mails not sorted yet, or waiting for a person", "state",
                                       "flow")  # fmt: skip
+
+    def _of_stores(self) -> None:
         self.store_results = self._counter(
             "lethe_store_results_total",
             "People in answered tasks, by what became of them",
@@ -78,11 +96,6 @@ class Metrics:
         self.request_oldest_seconds = self._gauge(
             "lethe_request_oldest_seconds", "Age of the oldest request that is not answered yet", "state"
         )
-        self.dead_letters = self._gauge("lethe_dead_letters", "Parked events waiting for a person", "group", "code")
-        self.dead_letters_expired = self._counter(
-            "lethe_dead_letters_expired_total", "Parked events let go because nobody looked after them in time",
-            "group", "code",
-        )  # fmt: skip
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

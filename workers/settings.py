@@ -95,8 +95,14 @@ class Settings(BaseSettings):
     contact_address: str = Field("privacy@shop.example", description="The shop's mailbox for questions")
     mail_from: str = Field("shop@shop.example", description="Sender of what must be said")
     newsletter_from: str = Field("news@shop.example", description="Sender of what needs consent")
-    bounce_address: str = Field("bounces@shop.example", description="Envelope sender; gets a tag per mail (VERP)")
-    unsubscribe_address: str = Field("unsubscribe@shop.example", description="Gets a tag per subscription")
+    bounce_address: str = Field(
+        "bounces@shop.example", pattern=r"^[^@]{1,29}@[^@]+$",
+        description="Envelope sender; gets a tag per mail (VERP), hence 29 characters before the @ at most",
+    )  # fmt: skip
+    unsubscribe_address: str = Field(
+        "unsubscribe@shop.example", pattern=r"^[^@]{1,24}@[^@]+$",
+        description="Gets a tag per subscription, hence 24 characters before the @ at most",
+    )  # fmt: skip
     issue_weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "thursday"
     issue_hour: int = Field(9, ge=0, le=23, description="When the weekly issue goes out, in the shop's time zone")
     time_zone: str = Field("Europe/Paris", description="The controller's: weekday and hour of an issue")

@@ -91,9 +91,10 @@ class ConsentWorld:
             return await self.desk.apply(connection, changes, now)
 
     async def confirm(self, token: str, now: datetime = NOW) -> ConsentOutcome | None:
-        """Use a confirmation link."""
+        """Use a confirmation link; what became of the first purpose that it is about."""
         async with self.pool.acquire() as connection, connection.transaction():
-            return await self.desk.confirm(connection, token, {"source_address": "192.0.2.1"}, now)
+            outcomes = await self.desk.confirm(connection, token, {"source_address": "192.0.2.1"}, now)
+            return None if outcomes is None else next(iter(outcomes.values()))
 
     async def subscribe(self, email: str = ERIKA, purpose: str = "newsletter", now: datetime = NOW) -> int:
         """Sign up and confirm; the contact's number."""

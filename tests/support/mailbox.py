@@ -112,7 +112,7 @@ class Postbox:
 
     def unsubscribe_address(self, contact_id: int, purpose: str = "newsletter") -> str:
         """Its mailto alternative."""
-        return links.tagged(self.settings.unsubscribe_address, links.unsubscribe_token(self.ring, contact_id, purpose))
+        return links.tagged(self.settings.unsubscribe_address, links.unsubscribe_tag(self.ring, contact_id, purpose))
 
     def statuses(self, email: str) -> dict[str, str]:
         """Purpose and status of the address's consents."""

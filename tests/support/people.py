@@ -51,3 +51,10 @@ async def withdraw(connection: asyncpg.Connection, contact_id: int) -> None:
     await connection.execute(
         "update consents set status = 'ConsentWithdrawn', changed_at = now() where contact_id = $1", contact_id
     )
+
+
+async def agree(connection: asyncpg.Connection, contact_id: int) -> None:
+    """The person says yes again."""
+    await connection.execute(
+        "update consents set status = 'ConsentGiven', changed_at = now() where contact_id = $1", contact_id
+    )

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from workers import settings as settings_module
 from workers.errors import UsageError
+from workers.mail import links
 from workers.settings import Settings
 
 
@@ -143,3 +144,11 @@ def test_without_credentials_there_is_no_sasl() -> None:
 
 def test_tls_brings_a_context() -> None:
     assert "ssl_context" in Settings(kafka_security="SSL").kafka_client
+
+
+@pytest.mark.parametrize(
+    ("name", "room"), [("unsubscribe_address", links.UNSUBSCRIBE_ROOM), ("bounce_address", links.BOUNCE_ROOM)]
+)
+def test_an_address_that_gets_tags_leaves_them_room(name: str, room: int) -> None:
+    settings_module.load(**{name: "x" * room + "@shop.example"})
+    assert f"LETHE_{name.upper()}" in refusal(**{name: "x" * (room + 1) + "@shop.example"})

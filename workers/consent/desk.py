@@ -62,12 +62,7 @@ class ConsentDesk:
         """Apply events in order; an outcome for each. One that is refused changes nothing, the others have effect."""
         session = self.session(now)
         await session.load(connection, events)
-        outcomes = []
-        for event in events:
-            try:
-                outcomes.append(session.decide(event))
-            except Refused as refusal:
-                outcomes.append(ConsentOutcome(None, None, refusal=refusal))
+        outcomes = [session.attempt(event) for event in events]
         await session.store(connection, now)
         return outcomes
 
@@ -128,8 +123,7 @@ class ConsentDesk:
         lifetime: timedelta,
     ) -> str:
         """A token for a link in a mail. It is returned here only; the database holds a keyed hash of it."""
-        (token,) = await self._tokens.issue(connection, kind, [(contact_id, record_id)], now, lifetime)
-        return token
+        return await self._tokens.issue(connection, kind, contact_id, [record_id], now, lifetime)
 
     async def look_at_token(self, connection: Connection, kind: str, token: str, now: datetime) -> TokenState | None:
         """For a GET: what a token is for; None: there is no such token. Used and expired ones are told by the state
@@ -142,25 +136,29 @@ class ConsentDesk:
 
     async def confirm(
         self, connection: Connection, token: str, evidence: Mapping[str, Any], now: datetime
-    ) -> ConsentOutcome | None:
-        """For the POST of a confirmation or renewal page: use the token and record the consent. None as `use_token`."""
+    ) -> dict[str, ConsentOutcome] | None:
+        """For the POST of a confirmation or renewal page: use the token, record each consent that it is about.
+
+        An outcome by purpose; None as `use_token`.
+        """
         state = await self.look_at_token(connection, CONFIRM_TOKEN, token, now)
-        if state is None or state.purpose is None:
+        if state is None or not state.purposes:
             return None
-        change = ConsentChange(
-            Kind.CONFIRMED, state.purpose, Entity.SUBJECT, "confirmation_link", now, contact_id=state.contact_id,
-            evidence=evidence,
-        )  # fmt: skip
+        changes = {
+            purpose: ConsentChange(
+                Kind.CONFIRMED, purpose, Entity.SUBJECT, "confirmation_link", now, contact_id=state.contact_id,
+                evidence=evidence,
+            )
+            for purpose in state.purposes
+        }  # fmt: skip
         session = self.session(now)
-        await session.load(connection, [change])  # locks in the order of every other change: the contact first
-        if await self.use_token(connection, CONFIRM_TOKEN, token, now) is None:
+        await session.load(connection, list(changes.values()))  # locks as every other change: the contact first
+        used = await self.use_token(connection, CONFIRM_TOKEN, token, now)
+        if used is None:
             return None
-        try:
-            outcome = session.decide(change)
-        except Refused as refusal:
-            return ConsentOutcome(state.contact_id, None, refusal=refusal)
+        outcomes = {purpose: session.attempt(changes[purpose]) for purpose in used.purposes}
         await session.store(connection, now)
-        return outcome
+        return outcomes
 
     async def touch(self, connection: Connection, contact_id: int, now: datetime) -> None:
         """The person was in contact of their own accord (a question, a changed preference; never an opened mail):

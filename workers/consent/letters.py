@@ -2,14 +2,15 @@
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
-from uuid import UUID
 
 from workers.consent.contacts import Contact
 from workers.consent.floods import Floods
+from workers.consent.records import ConsentRecord
 from workers.consent.tokens import Tokens
 from workers.domain.consent import Effect
 from workers.domain.purposes import Purposes
 from workers.engine.database import Connection
+from workers.mail import templates
 from workers.mail.desk import MailDesk
 from workers.settings import Settings
 
@@ -24,13 +25,16 @@ _DAY_S = 86_400
 
 
 class Letter(NamedTuple):
-    """One mail to write. `expires_at`: when the consent, and with it a renewal link, ends."""
+    """One mail to write, about one consent or several of the same contact."""
 
     effect: Effect
     contact: Contact
-    record_id: UUID
-    purpose: str
-    expires_at: datetime | None
+    records: tuple[ConsentRecord, ...]
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the first of them ends, and with it a renewal link."""
+        return min((one.record.expires_at for one in self.records if one.record.expires_at is not None), default=None)
 
 
 class Letters:
@@ -47,22 +51,24 @@ class Letters:
 
     async def post(self, connection: Connection, letter: Letter, now: datetime) -> bool:
         """Whether it is on its way; False when the address has had enough of its kind today."""
-        contact, purpose = letter.contact, self._purposes[letter.purpose]
-        kind = TEMPLATES[letter.effect]
+        contact, kind = letter.contact, TEMPLATES[letter.effect]
         if not await self._floods.allow(connection, kind, contact.email, _PER_DAY, _DAY_S, now):
             return False
-        values = {"purpose": purpose.title_in(contact.language)}
+        titles = [self._purposes[one.purpose].title_in(contact.language) for one in letter.records]
+        values = {"purpose": templates.listed(titles, contact.language)}
         if letter.effect is not Effect.TELL_VALID:
-            lifetime = self._lifetime(letter, now)
-            owner = (contact.contact_id, letter.record_id)
-            (token,) = await self._tokens.issue(connection, CONFIRM_TOKEN, [owner], now, lifetime)
+            lifetime, record_ids = self._lifetime(letter, now), [one.record_id for one in letter.records]
+            token = await self._tokens.issue(
+                connection, CONFIRM_TOKEN, contact.contact_id, record_ids, now, lifetime
+            )  # fmt: skip
             values["url"] = f"{self._settings.public_url}/confirm/{token}"
             values["hours"] = str(int(lifetime.total_seconds() // 3600))
         if letter.expires_at is not None:
-            values["expires_on"] = letter.expires_at.date().isoformat()
+            values["expires_on"] = templates.day(letter.expires_at.date(), contact.language)
         await self._mail_desk.post(
             connection, contact.subject, to=contact.email, template=kind, language=contact.language, values=values,
-            now=now, contact_id=contact.contact_id, purpose=letter.purpose,
+            now=now, contact_id=contact.contact_id,
+            purpose=letter.records[0].purpose if len(letter.records) == 1 else None,
         )  # fmt: skip
         return True
 

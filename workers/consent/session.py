@@ -92,6 +92,13 @@ class ConsentSession:
         self._follow(change, known.contact_id, email, decision)
         return self._outcome(change, known.contact_id, decision.effects)
 
+    def attempt(self, change: ConsentChange) -> ConsentOutcome:
+        """The same, with the refusal in the outcome."""
+        try:
+            return self.decide(change)
+        except Refused as refusal:
+            return ConsentOutcome(None, None, refusal=refusal)
+
     async def store(self, connection: Connection, now: datetime) -> None:
         """Write everything down; mails that follow are in the ledger from the commit on."""
         if self._references:
@@ -106,11 +113,18 @@ class ConsentSession:
             await self._tokens.close(connection, sorted(self._ended), now)
         if self._people.made:
             await self._book.delete_unused(connection, self._people.made)
-        for (contact_id, purpose), effect in self._letters_due.items():
-            one = self._records[contact_id, purpose]
-            letter = Letter(effect, self._contacts[contact_id], one.record_id, purpose, one.record.expires_at)
+        for letter in self._due():
             await self._letters.post(connection, letter, now)
         await self._suppressions.tell_ledger(connection, now)
+
+    def _due(self) -> list[Letter]:
+        """One letter for all that a person is asked or told at once; renewals together where they end together."""
+        grouped: dict[tuple[int, Effect, datetime | None], list[ConsentRecord]] = {}
+        for key, effect in self._letters_due.items():
+            one = self._records[key]
+            ends = one.record.expires_at if effect is Effect.ASK_RENEWAL else None
+            grouped.setdefault((one.contact_id, effect, ends), []).append(one)
+        return [Letter(effect, self._contacts[number], tuple(ones)) for (number, effect, _), ones in grouped.items()]
 
     def _end(self, change: ConsentChange) -> ConsentOutcome:
         """A no: to one purpose, to every one, or about the address itself."""

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+import asyncpg
+
 from workers.db import sql
 from workers.engine.database import Connection
 from workers.vault.keyring import Keyring
@@ -16,12 +18,13 @@ _MAX_CHARACTERS = 64
 
 
 class TokenState(NamedTuple):
-    """What a token is for. `purpose` and `record_id` are None where it is not about one consent record."""
+    """What a token is for. `purposes`: the consents that it still confirms, or once did; empty for one of another kind.
+    `used_at` is None as long as it is good for anything.
+    """
 
     kind: str
     contact_id: int
-    record_id: UUID | None
-    purpose: str | None
+    purposes: tuple[str, ...]
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None
@@ -41,40 +44,32 @@ class Tokens:
         self,
         connection: Connection,
         kind: str,
-        owners: Sequence[tuple[int, UUID | None]],
+        contact_id: int,
+        record_ids: Sequence[UUID | None],
         now: datetime,
         lifetime: timedelta,
-    ) -> list[str]:
-        """One token per owner (contact and record), 192 random bits each in base64url (RFC 4648, 5)."""
-        issued = [secrets.token_urlsafe(_SIZE_BYTES) for _ in owners]
+    ) -> str:
+        """One token for all of these records of a contact: 192 random bits in base64url (RFC 4648, 5)."""
+        token = secrets.token_urlsafe(_SIZE_BYTES)
         await connection.execute(
-            _QUERIES["issue"],
-            [self._hash(token) for token in issued],
-            kind,
-            [contact_id for contact_id, _ in owners],
-            [record_id for _, record_id in owners],
-            now,
-            now + lifetime,
+            _QUERIES["issue"], self._hash(token), kind, contact_id, list(record_ids), now, now + lifetime
         )
-        return issued
+        return token
 
     async def look_at(self, connection: Connection, kind: str, token: str) -> TokenState | None:
         """What the token is for, used and expired ones too; None when there is no such token. Changes nothing."""
         if len(token) > _MAX_CHARACTERS:
             return None
-        row = await connection.fetchrow(_QUERIES["look_at"], self._hash(token), kind)
-        return None if row is None else TokenState(*row)
+        return _state(await connection.fetch(_QUERIES["look_at"], self._hash(token), kind))
 
     async def use(self, connection: Connection, kind: str, token: str, now: datetime) -> TokenState | None:
         """Use it up: returned to one caller only; None when it is unknown, expired or was used."""
         if len(token) > _MAX_CHARACTERS:
             return None
-        if await connection.fetchval(_QUERIES["use"], self._hash(token), kind, now) is None:
-            return None
-        return await self.look_at(connection, kind, token)
+        return _state(await connection.fetch(_QUERIES["use"], self._hash(token), kind, now))
 
     async def close(self, connection: Connection, record_ids: Sequence[UUID], now: datetime) -> None:
-        """Use up every open token of these consent records."""
+        """Let no open token confirm these consent records any more."""
         await connection.execute(_QUERIES["close"], list(record_ids), now)
 
     async def erase(self, connection: Connection, record_ids: Sequence[UUID]) -> None:
@@ -83,3 +78,13 @@ class Tokens:
 
     def _hash(self, token: str) -> UUID:
         return UUID(bytes=self._keyring.lookup_hash("token", token.encode("utf-8", "replace")))
+
+
+def _state(rows: Sequence[asyncpg.Record]) -> TokenState | None:
+    """A token from its rows, one per record."""
+    if not rows:
+        return None
+    shown = [row for row in rows if row["used_at"] is None] or rows
+    purposes = tuple(row["purpose"] for row in shown if row["purpose"] is not None)
+    one = shown[0]
+    return TokenState(one["kind"], one["contact_id"], purposes, one["created_at"], one["expires_at"], one["used_at"])

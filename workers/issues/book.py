@@ -79,6 +79,12 @@ async def progress(connection: Connection, issue_id: int) -> dict[str, int]:
     return {row["state"]: row["mails"] for row in await connection.fetch(_QUERIES["progress"], issue_id)}
 
 
+async def counts(connection: Connection | asyncpg.Pool) -> tuple[dict[str, int], int]:
+    """How many issues are in each state; how many mails of those being sent or paused are still to be sent."""
+    states = {row["state"]: row["issues"] for row in await connection.fetch(_QUERIES["count_by_state"])}
+    return states, await connection.fetchval(_QUERIES["count_waiting"])
+
+
 async def count_recipients(connection: Connection, purpose: str, now: datetime) -> int:
     """How many would get an issue if it were sent now."""
     count: int = await connection.fetchval(_QUERIES["count_recipients"], purpose, now)
@@ -109,7 +115,11 @@ async def sending(connection: Connection | asyncpg.Pool) -> Sequence[asyncpg.Rec
 
 
 async def prepare_slice(connection: Connection, issue_id: int, now: datetime) -> bool:
-    """Put the mails of the next recipients into the ledger, in a transaction; False when there are no more."""
+    """Put the mails of the next recipients into the ledger, in a transaction; False when there are no more.
+
+    The last one adds who agreed meanwhile: whoever has agreed when the preparation ends gets the issue, and who agrees
+    after that gets the next.
+    """
     async with connection.transaction():
         row = await connection.fetchrow(_QUERIES["lock"], issue_id)
         if row is None:
@@ -117,6 +127,8 @@ async def prepare_slice(connection: Connection, issue_id: int, now: datetime) ->
         reached = await connection.fetchval(
             _QUERIES["prepare"], issue_id, row["reached_contact_id"], row["purpose"], _SLICE, now
         )
+        if reached is None:
+            await connection.execute(_QUERIES["prepare_rest"], issue_id, row["purpose"], now)
         await connection.execute(_QUERIES["reached"], issue_id, reached, now)
     return reached is not None
 

@@ -3,29 +3,33 @@
 import asyncpg
 import mode
 
-from workers.clock import Clock
+from workers.clock import Clock, monotonic_s
 from workers.engine import database
 from workers.engine.exit import Exit
 from workers.issues import book
 from workers.issues.rendering import in_language
 from workers.log import logger
 from workers.mail.mime import Content
+from workers.metrics import Metrics
 
 _LOG = logger(__name__)
 _POLL_S = 0.5
+_COUNT_EVERY_S = 10.0
 _CONTENTS = 16
 
 
 class IssueStarter(mode.Service):
     """`sending` are the issues whose mails may leave now; `content` is what they say. Several may run at once."""
 
-    def __init__(self, pool: asyncpg.Pool, clock: Clock, exit_: Exit) -> None:
+    def __init__(self, pool: asyncpg.Pool, metrics: Metrics, clock: Clock, exit_: Exit) -> None:
         super().__init__()
         self._pool = pool
+        self._metrics = metrics
         self._clock = clock
         self._exit = exit_
         self._contents: dict[int, dict[str, Content]] = {}
         self._sending: list[int] = []
+        self._counted_s: float | None = None
 
     def sending(self) -> list[int]:
         """Numbers of issues, the earliest first."""
@@ -54,6 +58,15 @@ class IssueStarter(mode.Service):
                     more = await book.prepare_slice(connection, row["issue_id"], now) or more
         return more
 
+    async def count(self) -> None:
+        """Tell the metrics how far issues are: all together, as their names are too many for labels."""
+        states, waiting = await book.counts(self._pool)
+        self._metrics.issues.clear()
+        for state, issues in states.items():
+            self._metrics.issues.labels(state).set(issues)
+        self._metrics.issue_mails_waiting.set(waiting)
+        self._counted_s = monotonic_s()
+
     @mode.Service.task
     async def _start(self) -> None:
         await self._exit.guard(self._start_until_stopped())
@@ -63,6 +76,8 @@ class IssueStarter(mode.Service):
             more = False
             try:
                 more = await self.advance()
+                if self._counted_s is None or monotonic_s() - self._counted_s > _COUNT_EVERY_S:
+                    await self.count()
             except database.RETRIED_ERRORS as error:
                 _LOG.warning("issues_retried", error=type(error).__name__)
             if not more:

@@ -19,7 +19,7 @@ IssueContent = Callable[[int, str], Content]
 """The content of an issue in a language, with `UNSUBSCRIBE_URL` where the personal link goes."""
 
 UNSUBSCRIBE_URL = "https://unsubscribe.invalid/here"
-_ACKNOWLEDGEMENTS = frozenset(("contact_acknowledged",))
+_ACKNOWLEDGEMENTS = frozenset(("contact_acknowledged", "contact_no_confirmation"))
 
 
 class Ready(NamedTuple):
@@ -90,7 +90,8 @@ class Composer:
         if mail.class_ != "marketing" or mail.contact_id is None or mail.purpose is None:
             return None
         token = links.unsubscribe_token(self._keyring, mail.contact_id, mail.purpose)
-        return f"{self._settings.public_url}/u/{token}", links.tagged(self._settings.unsubscribe_address, token)
+        tag = links.unsubscribe_tag(self._keyring, mail.contact_id, mail.purpose)
+        return f"{self._settings.public_url}/u/{token}", links.tagged(self._settings.unsubscribe_address, tag)
 
 
 def _opened(subject: Subject, email_hash: bytes, sealed: bytes) -> str:

@@ -84,9 +84,9 @@ class Ledger:
         rows = await self._pool.fetch(_QUERIES["addresses"], mail_ids)
         return {row["mail_id"]: (row["email_hash"].bytes, row["address"]) for row in rows}
 
-    async def bound_waiting(self, connection: Connection, wait: str) -> None:
-        """Until the transaction ends, waiting for somebody else's lock longer than that is an error."""
-        await connection.execute(_QUERIES["bound_waiting"], wait)
+    async def bound_holding(self, connection: Connection, lock_wait_s: float, lasts_s: float) -> None:
+        """Until the transaction ends, waiting longer for somebody else's lock is an error, and so is lasting longer."""
+        await connection.execute(_QUERIES["bound_holding"], f"{lock_wait_s * 1000:.0f}", f"{lasts_s * 1000:.0f}")
 
     async def judge(
         self, connection: Connection, mail_ids: Sequence[int], subjects: Collection[int], now: datetime

@@ -1,6 +1,6 @@
 """Tokens in mails that need no row: they name one thing, and only this keyring can make them.
 
-    unsubscribe   one contact and one purpose; in the one-click link and in the mailto alternative
+    unsubscribe   one contact and one purpose; in the one-click link, and shorter in the mailto alternative
     bounce        one mail; in the envelope sender (VERP), so that a bounce says which mail it is about
     Message-ID    one mail; survives where a mail server writes the envelope sender in lower case
 
@@ -10,6 +10,7 @@ gets a forwarded mail can end that one subscription and see nothing.
 
 import base64
 import binascii
+import hashlib
 import hmac
 import re
 import struct
@@ -23,7 +24,14 @@ _MAC_SIZE_BYTES = 16
 _MARK_DIGITS = 16
 _MESSAGE_ID = re.compile(r"([1-9][0-9]{0,17})\.([0-9a-f]{16})", re.IGNORECASE | re.ASCII)
 _UNSUBSCRIBE = b"u"
+_UNSUBSCRIBE_TAG = b"m"
 _BOUNCE = b"b"
+_DIGEST_SIZE_BYTES = 4
+_LOCAL_PART_MAX_OCTETS = 64
+UNSUBSCRIBE_ROOM = _LOCAL_PART_MAX_OCTETS - 40
+"""Octets before the @ of an address that an unsubscribe tag of 39 and a + are put behind (RFC 5321, 4.5.3.1.1)."""
+BOUNCE_ROOM = _LOCAL_PART_MAX_OCTETS - 35
+"""The same for a bounce token of 34."""
 
 
 class Subscription(NamedTuple):
@@ -31,6 +39,17 @@ class Subscription(NamedTuple):
 
     contact_id: int
     purpose: str
+
+
+class Tagged(NamedTuple):
+    """What an unsubscribe tag names: a contact, and a purpose by its digest, as a mail address is short."""
+
+    contact_id: int
+    digest: bytes
+
+    def is_about(self, purpose: str) -> bool:
+        """Whether it is this purpose."""
+        return self.digest == _digest(purpose)
 
 
 def unsubscribe_token(keyring: Keyring, contact_id: int, purpose: str) -> str:
@@ -41,7 +60,18 @@ def unsubscribe_token(keyring: Keyring, contact_id: int, purpose: str) -> str:
 def read_unsubscribe_token(keyring: Keyring, token: str) -> Subscription | None:
     """What the token names; None for anything that this keyring did not make."""
     read = _read(keyring, _UNSUBSCRIBE, token)
-    return None if read is None else Subscription(read[0], read[1].decode("ascii"))
+    return Subscription(read[0], read[1].decode()) if read is not None and read[1].isascii() else None
+
+
+def unsubscribe_tag(keyring: Keyring, contact_id: int, purpose: str) -> str:
+    """The tag of one subscription for a mail address; as long for every purpose."""
+    return _token(keyring, _UNSUBSCRIBE_TAG, contact_id, _digest(purpose))
+
+
+def read_unsubscribe_tag(keyring: Keyring, tag: str) -> Tagged | None:
+    """What the tag names; None for anything that this keyring did not make."""
+    read = _read(keyring, _UNSUBSCRIBE_TAG, tag)
+    return None if read is None else Tagged(*read)
 
 
 def bounce_token(keyring: Keyring, mail_id: int) -> str:
@@ -82,6 +112,10 @@ def tag_of(address: str) -> str | None:
     return tag if plus and tag else None
 
 
+def _digest(purpose: str) -> bytes:
+    return hashlib.blake2b(purpose.encode("ascii"), digest_size=_DIGEST_SIZE_BYTES).digest()
+
+
 def _mark(keyring: Keyring, mail_id: int) -> str:
     return keyring.lookup_hash(_LOOKUP, b"message-id %d" % mail_id).hex()[:_MARK_DIGITS]
 
@@ -100,4 +134,4 @@ def _read(keyring: Keyring, kind: bytes, token: str) -> tuple[int, bytes] | None
     if len(named) < _NUMBER.size or not hmac.compare_digest(mac, keyring.lookup_hash(_LOOKUP, named)):
         return None
     found, number = _NUMBER.unpack_from(named)
-    return (number, named[_NUMBER.size :]) if found == kind and named[_NUMBER.size :].isascii() else None
+    return (number, named[_NUMBER.size :]) if found == kind else None

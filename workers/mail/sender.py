@@ -41,9 +41,10 @@ _HANDFUL = 50
 _SENDERS = 3
 _IDLE_S = 0.2
 _GATE_S = 4.0
+_GATE_SHARE = 0.4
 _RECOVER_S = 10.0
 _CLAIMED_AHEAD_S = 30.0
-_LOCK_WAIT = "2s"
+_LOCK_WAIT_S = 2.0
 _SOON = timedelta(seconds=1)
 _STOP_S = 25.0
 
@@ -103,6 +104,8 @@ class Sender(mode.Service):
         self._domains = DomainRates(settings.mails_per_s_per_domain, monotonic_s)
         self._handful = max(1, min(_HANDFUL, int(settings.mails_per_s * _CLAIMED_AHEAD_S)))
         self._recover_s = min(_RECOVER_S, settings.mail_claim_s)
+        # The database ends the locks of a session that is silent for its time-out: the gate closes well before that.
+        self._gate_s = min(_GATE_S, settings.session_timeout_s * _GATE_SHARE)
         self._claiming = asyncio.Lock()
         self._sending: asyncio.Task[None] | None = None
         self._reached: dict[int, int] = {}
@@ -182,6 +185,8 @@ class Sender(mode.Service):
         await self._finish(claimed[0].hand, results)
         for one in results:
             self._metrics.mails.labels(one.state).inc()
+            if claimed[0].issue_id is not None:
+                self._metrics.issue_mails.labels(one.state).inc()
         if away := sum(one.reason == "deferred" and one.code is None for one in results):
             _LOG.warning("mail_server_away", mails=away)
 
@@ -231,7 +236,7 @@ class Sender(mode.Service):
         When the database is lost meanwhile the locks are lost with it: the gate closes at once, and each delivery
         that had begun is still waited for.
         """
-        gate, deliveries, verdict = Gate(_GATE_S), list[Delivery](), Verdict(frozenset(), frozenset(), {})
+        gate, deliveries, verdict = Gate(self._gate_s), list[Delivery](), Verdict(frozenset(), frozenset(), {})
         try:
             async with self._held(ready, gate) as verdict:
                 await self._begin([one for one in ready if one.mail.mail_id in verdict.sendable], gate, deliveries)
@@ -275,7 +280,7 @@ class Sender(mode.Service):
             connection.add_termination_listener(gate.close)
             try:
                 async with connection.transaction():
-                    await self._ledger.bound_waiting(connection, _LOCK_WAIT)
+                    await self._ledger.bound_holding(connection, _LOCK_WAIT_S, self._settings.session_timeout_s)
                     subjects = await self._vault.hold_by_id(connection, {one.mail.subject_id for one in ready})
                     verdict = await self._ledger.judge(connection, mail_ids, subjects, self._clock())
                     try:

@@ -6,12 +6,15 @@ the same words; values are escaped in HTML and lose their line breaks everywhere
 or a tag.
 """
 
+import datetime
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 
 import jinja2
+from babel.dates import format_date
+from babel.lists import format_list
 from babel.messages import mofile, pofile
 from babel.support import Translations
 from jinja2.sandbox import SandboxedEnvironment
@@ -20,6 +23,8 @@ from workers.mail.mime import Content
 
 LANGUAGES = ("en", "fr")
 _PACKAGE = "workers.mail"
+_LOCALES = {"en": "en_GB", "fr": "fr_FR"}
+_COLONS = {"fr": "\N{NO-BREAK SPACE}:"}
 _OF_PARAGRAPHS = frozenset(("question", "certificate_summary"))
 
 
@@ -50,7 +55,8 @@ def page(subject: str, body: str, action: str, url: str, language: str) -> Conte
     """Words in the layout that all mails of Lethe have."""
     subject = " ".join(subject.split())
     paragraphs = [" ".join(paragraph.split()) for paragraph in body.split("\n\n") if paragraph.strip()]
-    text = "\n\n".join(_wrapped(paragraph) for paragraph in [*paragraphs, *([f"{action}:"] if action else [])])
+    invitation = [f"{action}{_COLONS.get(language, ':')}"] if action else []
+    text = "\n\n".join(_wrapped(paragraph) for paragraph in [*paragraphs, *invitation])
     text += f"\n\n{url}\n" if action else "\n"
     html = layout("layout.html", language).render(
         subject=subject, paragraphs=paragraphs, action=action, url=url, language=language
@@ -61,6 +67,16 @@ def page(subject: str, body: str, action: str, url: str, language: str) -> Conte
 def layout(name: str, language: str) -> jinja2.Template:
     """An HTML page, escaping what is put into it."""
     return _environment(supported(language), escaped=True).get_template(name)
+
+
+def listed(words: Sequence[str], language: str) -> str:
+    """Several words as one: `a, b and c`."""
+    return format_list(words, locale=_LOCALES[supported(language)])
+
+
+def day(date: datetime.date, language: str) -> str:
+    """A date as people write it."""
+    return format_date(date, "long", locale=_LOCALES[supported(language)])
 
 
 def _plain(key: str, value: str) -> str:

@@ -9,10 +9,11 @@ import asyncpg
 
 from workers.consent.desk import ConsentDesk
 from workers.consent.floods import Floods
+from workers.consent.letters import TEMPLATES
 from workers.contact import ContactDesk
 from workers.db import sql
 from workers.domain import mail_automatic, mail_header, mail_reports, mail_text, soft_bounces
-from workers.domain.consent import ConsentChange, Entity, Kind
+from workers.domain.consent import ConsentChange, Effect, Entity, Kind
 from workers.domain.email_address import normalise
 from workers.domain.mail_reports import Bounce, Delivery
 from workers.domain.mail_sorting import Arrival, Flow, Sorted
@@ -28,6 +29,8 @@ _QUERIES = sql.queries("inbox")
 _QUESTION_MAX_CHARACTERS = 20_000
 _ANSWERS_PER_HOUR = 60
 _HOUR_S = 3600
+_CONFIRMED_BY_LINK = frozenset((TEMPLATES[Effect.ASK], TEMPLATES[Effect.ASK_RENEWAL]))
+"""Mails that ask for a click: an answer to one is a question and never a yes."""
 SORTED, FOR_PERSON = "sorted", "for_person"
 
 
@@ -37,6 +40,14 @@ class Letter(NamedTuple):
     inbox_mail_id: int
     mail: Delivered
     arrival: Arrival
+
+
+class Named(NamedTuple):
+    """A mail of ours that a report is about. `proven`: by its tag, which its recipient's servers alone were given; a
+    Message-ID goes further, with every answer and every forwarded copy."""
+
+    mail_id: int
+    proven: bool
 
 
 class Flows:
@@ -73,13 +84,16 @@ class Flows:
             return await self._question(connection, letter, email, now)
         if flow is Flow.AUTO_REPLY:
             return Verdict(SORTED, flow, "not_answered")
-        return Verdict(FOR_PERSON, flow, "not_answered", self._mail_of(letter))
+        return Verdict(FOR_PERSON, flow, "not_answered", self._mail_id_of(letter))
 
     async def _bounce(self, connection: Connection, letter: Letter, bounce: Bounce, now: datetime) -> Verdict:
-        mail = await self._find_mail(connection, self._mail_of(letter))
-        if mail is None:
+        named = self._mail_of(letter)
+        mail = await self._find_mail(connection, named and named.mail_id)
+        if mail is None or named is None:
             return Verdict(FOR_PERSON, Flow.BOUNCE, "not_about_a_mail_of_ours")
-        mail_id = mail["mail_id"]
+        mail_id = named.mail_id
+        if bounce.delivery is Delivery.GONE and not named.proven:
+            bounce = bounce._replace(delivery=Delivery.REFUSED)
         if bounce.delivery not in (Delivery.GONE, Delivery.REFUSED):
             return Verdict(SORTED, Flow.BOUNCE, bounce.delivery, mail_id)
         reason = f"bounced {bounce.status}".strip()
@@ -117,14 +131,17 @@ class Flows:
         return found
 
     async def _complaint(self, connection: Connection, letter: Letter, flow: Flow, now: datetime) -> Verdict:
-        mail = await self._find_mail(connection, self._mail_of(letter))
+        """Who complains is written to no more; what a Message-ID alone says ends that one subscription at most."""
+        named = self._mail_of(letter)
+        mail = await self._find_mail(connection, named and named.mail_id)
         subscription = self._subscription_of(letter)
-        if mail is not None and mail["contact_id"] is not None:
+        is_proven = subscription is not None or (named is not None and named.proven)
+        if mail is not None and mail["contact_id"] is not None and (is_proven or mail["purpose"] is not None):
             subscription = Subscription(mail["contact_id"], mail["purpose"] or "*")
         mail_id = None if mail is None else mail["mail_id"]
         if subscription is None:
-            return Verdict(FOR_PERSON, flow, "not_about_a_mail_of_ours" if mail is None else "no_contact", mail_id)
-        is_complaint = flow is Flow.COMPLAINT
+            return Verdict(FOR_PERSON, flow, "not_about_a_mail_of_ours" if mail is None else "not_proven", mail_id)
+        is_complaint = flow is Flow.COMPLAINT and is_proven
         change = ConsentChange(
             Kind.COMPLAINT if is_complaint else Kind.WITHDRAWN,
             "*" if is_complaint else subscription.purpose,
@@ -135,10 +152,15 @@ class Flows:
 
     async def _unsubscribe(self, connection: Connection, letter: Letter, now: datetime) -> Verdict:
         tag = links.tag_of(letter.mail.recipient)
-        named = links.read_unsubscribe_token(self._keyring, tag or "")
+        named = links.read_unsubscribe_tag(self._keyring, tag or "")
         assert named is not None  # the arrival says that it has a tag
+        records = await self._consent.statuses(connection, named.contact_id)
+        known = (*self._consent.purposes, *(one.purpose for one in records))
+        purpose = next((one for one in known if named.is_about(one)), None)
+        if purpose is None:
+            return Verdict(SORTED, Flow.UNSUBSCRIBE, "nothing_to_end")
         change = ConsentChange(
-            Kind.WITHDRAWN, named.purpose, Entity.SUBJECT, "email", now, contact_id=named.contact_id,
+            Kind.WITHDRAWN, purpose, Entity.SUBJECT, "email", now, contact_id=named.contact_id,
             evidence={"inbox_mail_id": letter.inbox_mail_id},
         )  # fmt: skip
         return Verdict(SORTED, Flow.UNSUBSCRIBE, await self._apply(connection, change, now))
@@ -150,13 +172,16 @@ class Flows:
         contact = await self._consent.contact_by_email(connection, email)
         written = mail_text.text(message)
         spoken = contact.language if contact is not None else mail_text.language(written)
-        answered_mail = self._mail_of(letter)
-        if contact is not None and answered_mail is not None:  # they have a mail of ours: it is really them
+        answered_mail = self._mail_id_of(letter)
+        mail = await self._find_mail(connection, answered_mail)
+        asks_for_a_click = mail is not None and mail["template"] in _CONFIRMED_BY_LINK
+        if contact is not None and mail is not None and not asks_for_a_click:  # they have a mail of ours: really them
             await self._consent.touch(connection, contact.contact_id, now)
         is_passed_on = self._settings.staff_address is not None  # elsewhere it would come back to this postbox
         await self._contact.ask(
             connection, email=email, question=self._question_text(letter, message, written), language=spoken, now=now,
             forward=is_passed_on, acknowledge=await self._may_acknowledge(connection, letter, now),
+            is_no_confirmation=asks_for_a_click,
         )  # fmt: skip
         state = SORTED if is_passed_on else FOR_PERSON
         return Verdict(state, Flow.QUESTION, "passed_on" if is_passed_on else "listed", answered_mail)
@@ -192,17 +217,21 @@ class Flows:
     async def _find_mail(self, connection: Connection, mail_id: int | None) -> Any:
         return None if mail_id is None else await connection.fetchrow(_QUERIES["mail_named"], mail_id)
 
-    def _mail_of(self, letter: Letter) -> int | None:
-        """The mail of ours that it is about, shown by what only that mail's recipient was given."""
+    def _mail_id_of(self, letter: Letter) -> int | None:
+        named = self._mail_of(letter)
+        return None if named is None else named.mail_id
+
+    def _mail_of(self, letter: Letter) -> Named | None:
+        """The mail of ours that it is about, shown by what that mail's recipient was given."""
         found = mail_reports.witnesses(letter.arrival.message)
         for address in (letter.mail.recipient, *found.addresses):
             mail_id = links.read_bounce_token(self._keyring, links.tag_of(address) or "")
             if mail_id is not None:
-                return mail_id
+                return Named(mail_id, proven=True)
         for message_id in found.message_ids:
             mail_id = links.read_message_id(self._keyring, message_id, self._settings.dkim_domain)
             if mail_id is not None:
-                return mail_id
+                return Named(mail_id, proven=False)
         return None
 
     def _subscription_of(self, letter: Letter) -> Subscription | None:

@@ -113,7 +113,7 @@ class Sorter(mode.Service):
         local, _, domain = recipient.lower().rpartition("@")
         plain = f"{local.partition('+')[0]}@{domain}"
         if plain == settings.unsubscribe_address.lower():
-            return Mailbox.UNSUBSCRIBE, links.read_unsubscribe_token(self._keyring, tag or "") is not None
+            return Mailbox.UNSUBSCRIBE, links.read_unsubscribe_tag(self._keyring, tag or "") is not None
         if plain == settings.bounce_address.lower():
             return Mailbox.BOUNCES, links.read_bounce_token(self._keyring, tag or "") is not None
         answered = {settings.contact_address.lower(), settings.mail_from.lower(), settings.newsletter_from.lower()}

@@ -1,6 +1,7 @@
 """`/confirm/<token>`: the link in the mail. Whoever follows it sees a page; only its button confirms (scanners follow
 links too). The token works once and for a time."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from aiohttp import web
@@ -9,6 +10,7 @@ from workers.consent.letters import CONFIRM_TOKEN
 from workers.consent.session import ConsentOutcome
 from workers.consent.tokens import TokenState
 from workers.engine.database import Connection
+from workers.mail import templates
 from workers.web import language, links
 from workers.web.office import Office
 
@@ -22,9 +24,9 @@ class Confirm:
     async def show(self, request: web.Request) -> web.Response:
         """What would be confirmed. Changes nothing."""
         state = await self._look(request)
-        if state is None or state.purpose is None or not state.is_open(self._office.clock()):
+        if state is None or not state.purposes or not state.is_open(self._office.clock()):
             return links.ended(self._office, request, state, again="subscribe")
-        return self._office.renderer.page(request, "confirm.html", purpose=self._title(request, state.purpose))
+        return self._office.renderer.page(request, "confirm.html", purpose=self._titles(request, state.purposes))
 
     async def act(self, request: web.Request) -> web.Response:
         """Confirm, and use the token up."""
@@ -32,13 +34,14 @@ class Confirm:
         state = await self._look(request)
         evidence = self._office.evidence(request, "/confirm")
 
-        async def confirm(connection: Connection, now: datetime) -> ConsentOutcome | None:
+        async def confirm(connection: Connection, now: datetime) -> dict[str, ConsentOutcome] | None:
             return await self._office.consent.confirm(connection, request.match_info["token"], evidence, now)
 
-        outcome = None if state is None else await self._office.in_transaction(confirm)
-        if state is None or state.purpose is None or outcome is None or outcome.refusal is not None:
+        outcomes = None if state is None else await self._office.in_transaction(confirm)
+        confirmed = [purpose for purpose, outcome in (outcomes or {}).items() if outcome.refusal is None]
+        if not confirmed:
             return links.ended(self._office, request, await self._look(request), again="subscribe")
-        return self._office.renderer.page(request, "confirmed.html", purpose=self._title(request, state.purpose))
+        return self._office.renderer.page(request, "confirmed.html", purpose=self._titles(request, confirmed))
 
     async def _look(self, request: web.Request) -> TokenState | None:
         async with self._office.pool.acquire() as connection:
@@ -46,6 +49,7 @@ class Confirm:
                 connection, CONFIRM_TOKEN, request.match_info["token"], self._office.clock()
             )
 
-    def _title(self, request: web.Request, purpose: str) -> str:
-        declared = self._office.consent.purposes.get(purpose)
-        return purpose if declared is None else declared.title_in(language.of_request(request))
+    def _titles(self, request: web.Request, purposes: Sequence[str]) -> str:
+        declared, spoken = self._office.consent.purposes, language.of_request(request)
+        titles = [declared[one].title_in(spoken) if one in declared else one for one in purposes]
+        return templates.listed(titles, spoken)

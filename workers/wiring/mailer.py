@@ -20,7 +20,7 @@ def wire(app: host.Host, parts: Parts) -> Wired:
     settings = parts.settings
     signer = dkim.load(settings.dkim_dir, settings.dkim_domain, settings.dkim_selector)
     ledger = Ledger(parts.pool, f"{os.getpid()}.{secrets.token_hex(4)}", settings.mail_claim_s)
-    starter = IssueStarter(parts.pool, clock.system_clock, parts.exit)
+    starter = IssueStarter(parts.pool, parts.metrics, clock.system_clock, parts.exit)
     composer = Composer(settings, parts.keyring, signer, starter.content)
     sender = Sender(
         parts.pool, ledger, composer, Connections(settings), parts.vault, starter.sending, settings,

@@ -58,7 +58,7 @@ async def test_looking_at_a_link_changes_nothing(world: ConsentWorld) -> None:
         for _ in range(3):
             state = await world.desk.look_at_token(connection, "confirm", token, NOW)
             assert state is not None
-            assert (state.purpose, state.is_open(NOW)) == ("newsletter", True)
+            assert (state.purposes, state.is_open(NOW)) == (("newsletter",), True)
         assert await world.desk.look_at_token(connection, "preferences", token, NOW) is None
 
 

@@ -42,10 +42,11 @@ class Office:
         self.vault = SubjectVault(self.keyring)
         self.signer = dkim.load(settings.dkim_dir, settings.dkim_domain, settings.dkim_selector)
         self.ledger = Ledger(pool, uuid.uuid4().hex, 60.0)
+        self.metrics = Metrics(CollectorRegistry())
         composer = Composer(settings, self.keyring, self.signer, lambda issue, language: CONTENT)
         self.sender = Sender(
             pool, self.ledger, composer, Connections(settings), self.vault, tuple, settings,
-            Metrics(CollectorRegistry()), system_clock, Exit(),
+            self.metrics, system_clock, Exit(),
         )  # fmt: skip
 
     async def post(self, to: str = "ada@example.org", template: str = "contact_acknowledged", **more: Any) -> int:

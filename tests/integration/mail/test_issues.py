@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
+from prometheus_client import CollectorRegistry
 
 from tests.integration.mail.conftest import CONTENT, Office, OfficeFor
 from tests.support import people
@@ -14,6 +15,7 @@ from workers.engine.exit import Exit
 from workers.errors import UsageError
 from workers.issues import book
 from workers.issues.starter import IssueStarter
+from workers.metrics import Metrics
 
 EMAILS = [f"p{number}@example.org" for number in range(6)]
 
@@ -24,7 +26,8 @@ class Desk:
     def __init__(self, office: Office, connection: asyncpg.Connection) -> None:
         self.office = office
         self.connection = connection
-        self.starter = IssueStarter(office.pool, system_clock, Exit())
+        self.metrics = Metrics(CollectorRegistry())
+        self.starter = IssueStarter(office.pool, self.metrics, system_clock, Exit())
 
     async def schedule(self, name: str = "one", in_s: float = 0) -> int:
         now = datetime.now(UTC)
@@ -65,6 +68,74 @@ async def test_everybody_who_agreed_gets_it_once(opened: OfficeFor) -> None:
                 await desk.turn()
             assert await desk.state() == "sent"
     assert received(server) == EMAILS[2:]
+
+
+async def test_who_agrees_while_it_is_prepared_gets_it_and_who_agrees_after_that_gets_the_next(
+    opened: OfficeFor,
+) -> None:
+    with smtp_server() as server:
+        async with opened(server) as office, office.pool.acquire() as connection:
+            desk, contacts = await begin(office, connection)
+            for email in EMAILS[:2]:
+                await people.withdraw(connection, contacts[email])
+            issue_id = await desk.schedule()
+            await book.start_due(connection, system_clock())
+            assert await book.prepare_slice(connection, issue_id, system_clock()), "their numbers are passed now"
+            await people.agree(connection, contacts[EMAILS[0]])
+            assert not await book.prepare_slice(connection, issue_id, system_clock())
+            await people.agree(connection, contacts[EMAILS[1]])
+            await desk.turn()
+            assert await desk.state() == "sent"
+            assert received(server) == [EMAILS[0], *EMAILS[2:]]
+            await desk.schedule("two")
+            await desk.turn()
+    assert received(server) == sorted([EMAILS[0], *EMAILS[2:], *EMAILS])
+
+
+async def test_metrics_say_how_far_issues_are_without_naming_any(opened: OfficeFor) -> None:
+    with smtp_server() as server:
+        async with opened(server) as office, office.pool.acquire() as connection:
+            desk, _ = await begin(office, connection)
+            await desk.schedule()
+            await desk.schedule("later", in_s=3600)
+            await desk.turn(limit=2)
+            await desk.starter.count()
+            told = desk.metrics.registry.get_sample_value
+            assert told("lethe_issue_mails_waiting") == 4
+            assert (told("lethe_issues", {"state": "sending"}), told("lethe_issues", {"state": "scheduled"})) == (1, 1)
+            await desk.turn()
+            await desk.starter.count()
+            assert told("lethe_issue_mails_waiting") == 0
+            assert (told("lethe_issues", {"state": "sent"}), told("lethe_issues", {"state": "sending"})) == (1, None)
+            sent = office.metrics.registry.get_sample_value("lethe_issue_mails_total", {"state": "sent"})
+            assert sent == len(EMAILS)
+            await office.post()
+            await office.send_all()
+            assert office.metrics.registry.get_sample_value("lethe_issue_mails_total", {"state": "sent"}) == sent
+
+
+async def test_a_sender_that_hangs_between_preparing_and_running_a_statement_is_cut_off(opened: OfficeFor) -> None:
+    """PostgreSQL does not take such a session for an idle one."""
+    with smtp_server() as server:
+        async with opened(server) as office, office.pool.acquire() as connection:
+            desk, _ = await begin(office, connection)
+            await desk.schedule()
+            await book.start_due(connection, system_clock())
+            while await book.prepare_slice(connection, 1, system_clock()):
+                pass
+            hung = await asyncpg.connect(office.settings.database_dsn.get_secret_value())
+            transaction = hung.transaction()
+            await transaction.start()
+            await office.ledger.bound_holding(hung, lock_wait_s=2, lasts_s=0.5)
+            await hung.execute("select pg_advisory_xact_lock_shared(hashtextextended('lethe.issue.1', 0))")
+            await hung.prepare("select $1::integer + 1")
+            state = await connection.fetchrow(
+                "select state, wait_event from pg_stat_activity where pid = $1", hung.get_server_pid()
+            )
+            assert (state["state"], state["wait_event"]) == ("active", "ClientRead")
+            async with asyncio.timeout(30):
+                assert await book.change_state(connection, "one", "paused", system_clock()) == "paused"
+            hung.terminate()
 
 
 async def test_it_waits_for_its_time(opened: OfficeFor) -> None:
@@ -170,7 +241,7 @@ async def test_each_person_gets_it_in_their_language(opened: OfficeFor) -> None:
     contents = {language: CONTENT._replace(subject=f"News {language}") for language in ("en", "fr")}
     with smtp_server() as server:
         async with opened(server) as office, office.pool.acquire() as connection:
-            starter = IssueStarter(office.pool, system_clock, Exit())
+            starter = IssueStarter(office.pool, Metrics(CollectorRegistry()), system_clock, Exit())
             for language in ("en", "fr", "de"):
                 await people.subscribe(connection, office.keyring, [f"{language}@example.org"], language)
             now = system_clock()

@@ -16,7 +16,7 @@ from workers import announcements, newsletter
 from workers.announcer import Announcer
 from workers.domain.consent import Kind
 from workers.engine.exit import Exit
-from workers.mail import desk
+from workers.mail import desk, templates
 
 TODAY = datetime.now(UTC)
 LATER = TODAY + timedelta(days=1)
@@ -91,7 +91,7 @@ async def test_those_whom_it_concerns_are_told_once_in_their_language(shop: Shop
     assert await shop.told() == ["agreed@example.com", "customer@example.com", "french@example.com"]
     by_address = {letter.to: letter.values for letter in await shop.letters()}
     assert by_address["agreed@example.com"] == {
-        "version": "2027-01", "date": EFFECTIVE.isoformat(), "summary": "A second agency.",
+        "version": "2027-01", "date": templates.day(EFFECTIVE, "en"), "summary": "A second agency.",
         "url": f"{shop.world.settings.public_url}/en/policy/2027-01",
     }  # fmt: skip
     assert by_address["french@example.com"]["summary"] == "Un deuxième transporteur."

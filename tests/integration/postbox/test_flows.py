@@ -43,13 +43,22 @@ def test_a_bounce_ends_what_was_agreed_and_suppresses_the_address(box: Postbox, 
     assert row["reason"].startswith("bounced")
 
 
-def test_a_bounce_without_a_tag_is_known_by_the_message_that_it_quotes(box: Postbox) -> None:
+def test_a_bounce_that_only_quotes_a_message_id_is_counted_and_ends_nothing_by_itself(box: Postbox) -> None:
+    """Message-IDs travel with answers and forwarded copies: somebody else may have written it."""
     box.subscribe("lower@example.com")
     mail_id = box.post("lower@example.com", purpose="newsletter")
     content = sample(samples.POSTFIX, message_id=box.message_id(mail_id), return_path="BOUNCES@shop.example")
     lowered = box.return_path(mail_id).lower()
-    assert box.sorted_mail(content, lowered, sender="")["outcome"] == "hard_bounce"
-    assert box.suppressions("lower@example.com") == {"*": "hard_bounce"}
+    mail = box.sorted_mail(content, lowered, sender="")
+    assert (mail["outcome"], mail["mail_id"]) == ("refused_counted", mail_id)
+    assert box.sorted_mail(content + b"\n", lowered, sender="")["outcome"] == "refused_counted"
+    assert box.statuses("lower@example.com") == {"newsletter": "ConsentGiven"}
+    assert (
+        box.rows("select soft_bounces from contacts join mails using (contact_id) where mail_id = $1", mail_id)[0][
+            "soft_bounces"
+        ]
+        == 1
+    ), "twice on one day is once"
 
 
 def test_a_forged_bounce_changes_nothing_and_a_person_sees_it(box: Postbox) -> None:
@@ -103,6 +112,19 @@ def test_a_complaint_ends_everything(box: Postbox, template: str) -> None:
     assert box.suppressions(email) == {"*": "complaint"}
 
 
+def test_a_complaint_that_only_quotes_a_message_id_ends_that_subscription_at_most(box: Postbox) -> None:
+    email = "quoted@example.com"
+    box.subscribe(email, "newsletter", "support")
+    mail_id = box.post(email, "issue", purpose="newsletter")
+    quoted = sample(samples.FEEDBACK, message_id=box.message_id(mail_id))
+    assert box.sorted_mail(quoted)["outcome"] == "withdrawn"
+    assert box.statuses(email) == {"newsletter": "ConsentWithdrawn", "support": "ConsentGiven"}
+    other = box.post(email)
+    mail = box.sorted_mail(sample(samples.FEEDBACK, message_id=box.message_id(other)))
+    assert (mail["state"], mail["outcome"]) == ("for_person", "not_proven")
+    assert box.statuses(email)["support"] == "ConsentGiven"
+
+
 def test_a_complaint_that_quotes_only_the_unsubscribe_link_counts(box: Postbox) -> None:
     from workers.mail import links
 
@@ -136,6 +158,15 @@ def test_an_unsubscribe_mail_ends_that_subscription_only(box: Postbox) -> None:
     assert box.letters("contact_acknowledged") == []
 
 
+def test_an_unsubscribe_mail_ends_a_purpose_that_is_declared_no_more(box: Postbox) -> None:
+    email = "former@example.com"
+    contact_id = box.subscribe(email)
+    box.rows("update consents set purpose = 'former' where contact_id = $1 returning 1", contact_id)
+    mail = box.sorted_mail(sample(samples.UNSUBSCRIBE, number="o"), box.unsubscribe_address(contact_id, "former"))
+    assert mail["outcome"] == "withdrawn"
+    assert box.statuses(email) == {"former": "ConsentWithdrawn"}
+
+
 def test_an_unsubscribe_mail_of_somebody_who_was_erased_is_no_fault(box: Postbox) -> None:
     address = box.unsubscribe_address(999_999)
     assert box.sorted_mail(sample(samples.UNSUBSCRIBE, number="e"), address)["outcome"] == "nothing_to_end"
@@ -160,6 +191,23 @@ def test_a_question_reaches_the_staff_and_is_acknowledged(box: Postbox) -> None:
     acknowledged = [one for one in box.letters("contact_acknowledged") if one[0] == author]
     assert [one[1]["reference"] for one in acknowledged] == [values["reference"]]
     assert box.rows("select language from mails where template = 'contact_acknowledged' order by 1 desc")[0]["language"]
+
+
+@pytest.mark.parametrize("template", ["confirm_subscription", "renew_consent"])
+def test_an_answer_to_a_mail_that_asks_for_a_click_is_a_question_and_no_yes(box: Postbox, template: str) -> None:
+    author = f"answers-{template.replace('_', '-')}@example.com"
+    contact_id = box.subscribe(author)
+    box.rows("update consents set status = 'ConsentRequested' where contact_id = $1 returning 1", contact_id)
+    box.rows("update contacts set last_own_contact_at = '2025-01-01' where contact_id = $1 returning 1", contact_id)
+    mail_id = box.post(author, template)
+    answer = question(template, author, text="Yes, please!", headers=f"In-Reply-To: <{box.message_id(mail_id)}>\n")
+    mail = box.sorted_mail(answer, "shop@shop.example", sender=author)
+    assert (mail["flow"], mail["outcome"], mail["mail_id"]) == ("question", "passed_on", mail_id)
+    assert box.statuses(author) == {"newsletter": "ConsentRequested"}
+    assert not box.rows("select from contacts where contact_id = $1 and last_own_contact_at > '2025-01-02'", contact_id)
+    told = [values for to, values, _ in box.letters("contact_no_confirmation") if to == author]
+    assert [one["url"] for one in told] == ["https://shop.example/subscribe"]
+    assert [one for one in box.letters("contact_acknowledged") if one[0] == author] == []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.website import Website, fresh_source
+from workers.mail.links import unsubscribe_token
 from workers.web import pace
 
 
@@ -24,6 +25,32 @@ def test_a_sign_up_counts_once_it_is_confirmed(site: Website) -> None:
     assert email not in page.text
     assert site.post(path).status == 200
     assert site.statuses(email) == {"newsletter": "ConsentGiven"}
+
+
+def test_two_boxes_are_one_mail_whose_link_confirms_both(site: Website) -> None:
+    email = "both@example.com"
+    site.sign_up(email, "newsletter", "support", language="fr")
+    (letter,) = site.letters(email)
+    assert letter.values["purpose"] == "Lettre hebdomadaire et Conseils pour vos impressions"
+    page = site.get(f"/en{letter.path}")
+    assert "Weekly newsletter and Tips about your prints" in page.text
+    assert set(site.statuses(email).values()) == {"ConsentRequested"}
+    assert "Weekly newsletter and Tips about your prints" in site.post(f"/en{letter.path}").text
+    assert site.statuses(email) == {"newsletter": "ConsentGiven", "support": "ConsentGiven"}
+    assert site.post(letter.path).status == 410
+
+
+def test_a_no_to_one_of_two_leaves_the_link_to_the_other(site: Website) -> None:
+    email = "one-of-two@example.com"
+    site.sign_up(email, "newsletter", "support")
+    (letter,) = site.letters(email)
+    assert site.post(f"/u/{unsubscribe_token(site.ring, site.contact_id(email), 'newsletter')}").status == 200
+    page = site.get(f"/en{letter.path}")
+    assert page.status == 200
+    assert "Tips about your prints" in page.text
+    assert "Weekly newsletter" not in page.text
+    assert site.post(letter.path).status == 200
+    assert site.statuses(email) == {"newsletter": "ConsentWithdrawn", "support": "ConsentGiven"}
 
 
 def test_what_was_shown_is_kept_with_the_consent(site: Website) -> None:

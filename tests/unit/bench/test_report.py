@@ -89,6 +89,14 @@ def test_numbers_that_measure_nothing_are_refused(arguments: list[str]) -> None:
         options.parse(arguments)
 
 
+def test_memory_over_many_mails_is_told_by_itself_too(results: report.Results) -> None:
+    results.options = options.parse(["--mails", "0", "--mails-soak", "1000000"])
+    results.mail_soak = Mailed(650.0, 600.0, 50.0, 90.0, 91.0, 92.0)
+    content = report.to_json(results)
+    assert "mails_per_s" not in content
+    assert (content["mails"]["soak"]["mails"], content["mails"]["soak"]["peak_mb"]) == (1_000_000, 92.0)
+
+
 def test_mails_are_quoted_beside_the_bare_loop(results: report.Results) -> None:
     assert "mails_per_s" not in report.to_json(results), "nothing is said about what was not measured"
     for name, factor in ((LETHE, 1), (BARE, 2)):

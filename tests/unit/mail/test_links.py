@@ -44,8 +44,24 @@ def test_an_address_carries_a_token_there_and_back() -> None:
     assert links.read_bounce_token(RING, links.tag_of(address) or "") == 42
     assert links.tag_of("bounces@shop.example") is None
     assert len(address.partition("@")[0]) <= 64, "RFC 5321, 4.5.3.1.1"
-    long = links.tagged("unsubscribe@shop.example", links.unsubscribe_token(RING, 2**62, "newsletter"))
-    assert len(long.partition("@")[0]) <= 64
+
+
+@pytest.mark.parametrize("purpose", ["x", "newsletter", "a_purpose_with_a_name_of_32_lett"])
+def test_a_tag_fits_into_a_mail_address_whatever_the_purpose_is_called(purpose: str) -> None:
+    tag = links.unsubscribe_tag(RING, 2**62, purpose)
+    address = links.tagged("u" * links.UNSUBSCRIBE_ROOM + "@shop.example", tag)
+    assert len(address.partition("@")[0]) == 64, "RFC 5321, 4.5.3.1.1"
+    found = links.read_unsubscribe_tag(RING, links.tag_of(address) or "")
+    assert found is not None
+    assert (found.contact_id, found.is_about(purpose), found.is_about("other")) == (2**62, True, False)
+    assert links.read_unsubscribe_tag(OTHER, tag) is None
+    assert links.read_unsubscribe_token(RING, tag) is None
+    assert links.read_unsubscribe_tag(RING, links.unsubscribe_token(RING, 7, purpose)) is None
+
+
+def test_a_bounce_tag_fits_too() -> None:
+    address = links.tagged("b" * links.BOUNCE_ROOM + "@shop.example", links.bounce_token(RING, 2**62))
+    assert len(address.partition("@")[0]) == 64
 
 
 def test_a_message_id_names_its_mail_in_any_case_and_a_changed_one_names_none() -> None:

@@ -1,7 +1,7 @@
 """Every mail that Lethe can write, as its receiver sees it."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import jinja2
@@ -130,3 +130,12 @@ def test_only_what_a_person_wrote_at_length_keeps_its_paragraphs() -> None:
     assert content.text == "First line.\n\nSecond <b> line.\n\nThird.\n"
     assert content.subject == "A question, r r"
     assert "Second &lt;b&gt; line." in content.html
+
+
+def test_dates_lists_and_colons_are_as_each_language_writes_them() -> None:
+    days = [templates.day(date(2027, 1, 1), language) for language in ("en", "fr", "de")]
+    assert days == ["1 January 2027", "1 janvier 2027", "1 January 2027"]
+    assert [templates.listed(["a", "b", "c"], language) for language in ("en", "fr")] == ["a, b and c", "a, b et c"]
+    texts = [templates.render("preferences_link", language, VALUES).text for language in ("en", "fr")]
+    assert "Your choices:" in texts[0]
+    assert "Vos choix\N{NO-BREAK SPACE}:" in texts[1]

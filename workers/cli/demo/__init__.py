@@ -1,1 +1,1 @@
-"""`lethe demo`: the whole pipeline once, on sample orders."""
+"""`lethe demo`: the whole pipeline once, on sample orders and for invented readers."""

@@ -22,7 +22,7 @@ _LEFT_OUT = "[dim italic]left out[/dim italic]"
 
 def deliveries(received: Iterable[Received], carriers: Mapping[str, Carrier]) -> RenderableType:
     """What each carrier read, by kind, and the countries that its addresses are in."""
-    table = _table("carrier", ">assigned", ">corrected", ">withdrawn", "countries")
+    drawn = table("carrier", ">assigned", ">corrected", ">withdrawn", "countries")
     got = list(received)
     for name, carrier in carriers.items():
         own = [one for one in got if one.carrier == name]
@@ -31,8 +31,8 @@ def deliveries(received: Iterable[Received], carriers: Mapping[str, Carrier]) ->
         kinds = Counter(one.event_type.removeprefix("address.") for one in own)
         countries = sorted({one.address["country_code"] for one in own if one.address is not None})
         counts = [str(kinds[kind]) for kind in ("assigned", "corrected", "withdrawn")]
-        table.add_row(carrier.title, *counts, f"{len(countries)}: {' '.join(countries)}")
-    return Group("[bold]What the carriers read[/bold]", table)
+        drawn.add_row(carrier.title, *counts, f"{len(countries)}: {' '.join(countries)}")
+    return Group("[bold]What the carriers read[/bold]", drawn)
 
 
 def side_by_side(order: Mapping[str, Any], address: Mapping[str, str], carrier: Carrier) -> RenderableType:
@@ -56,14 +56,14 @@ def side_by_side(order: Mapping[str, Any], address: Mapping[str, str], carrier: 
 
 def refusals(letters: Iterable[DeadLetter]) -> RenderableType:
     """What was refused: why, how often, in the words that a clerk reads."""
-    table = _table(">events", "code and field", "reason of the first one")
+    drawn = table(">events", "code and field", "reason of the first one")
     by_code: dict[str, list[DeadLetter]] = {}
     for letter in letters:
         by_code.setdefault(letter.code, []).append(letter)
     for code, same in sorted(by_code.items()):
         where = f"\n[dim]{escape(same[0].field)}[/dim]" if same[0].field else ""
-        table.add_row(str(len(same)), f"{code}{where}", escape(same[0].reason))
-    return Group("[bold]What was refused[/bold], parked with its reason while the rest went on", table)
+        drawn.add_row(str(len(same)), f"{code}{where}", escape(same[0].reason))
+    return Group("[bold]What was refused[/bold], parked with its reason while the rest went on", drawn)
 
 
 def lag(samples: Sequence[tuple[float, int]]) -> RenderableType:
@@ -88,11 +88,11 @@ def sparkline(values: Sequence[int], width: int) -> str:
 
 def timings(steps: Iterable[tuple[str, float]], total_s: float) -> RenderableType:
     """Wall time by step."""
-    table = _table(">seconds", "step")
+    drawn = table(">seconds", "step")
     for name, seconds in steps:
-        table.add_row(f"{seconds:.1f}", name)
-    table.add_row(f"[bold]{total_s:.1f}[/bold]", "[bold]all together[/bold]")
-    return Group("[bold]Wall time[/bold]", table)
+        drawn.add_row(f"{seconds:.1f}", name)
+    drawn.add_row(f"[bold]{total_s:.1f}[/bold]", "[bold]all together[/bold]")
+    return Group("[bold]Wall time[/bold]", drawn)
 
 
 def verdict(checks: Sequence[Check]) -> RenderableType:
@@ -101,15 +101,16 @@ def verdict(checks: Sequence[Check]) -> RenderableType:
         f"[red]NO[/red]   {check.claim}: {check.problem}" if check.problem else f"[green]yes[/green]  {check.claim}"
         for check in checks
     ]
-    return Panel("\n".join(lines), title="Checked against what the carriers read", title_align="left")
+    return Panel("\n".join(lines), title="Checked against what carriers and mailboxes received", title_align="left")
 
 
-def _table(*headings: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+def table(*headings: str) -> Table:
+    """An empty table; a heading that begins with > is of numbers."""
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         right = heading.startswith(">")
-        table.add_column(heading.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold")
-    return table
+        drawn.add_column(heading.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold")
+    return drawn
 
 
 def _fields(order: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -2,13 +2,15 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from workers.cli.demo.checks import Check
+    from workers.cli.demo.letters import MailRun
     from workers.cli.demo.run import Run
     from workers.cli.local.platform import LocalLethe
     from workers.cli.local.steps import Steps
@@ -16,17 +18,28 @@ if TYPE_CHECKING:
 SHOP_CARRIERS = ("dhl-parcel-de", "dhl-express", "ups", "colissimo")
 
 
+class Sizes(NamedTuple):
+    """What is made up, and how much of it."""
+
+    orders: int
+    readers: int
+    seed: int
+
+
 def demo(
     orders: Annotated[int, typer.Option(min=1, max=100_000, help="How many orders to publish.")] = 2000,
     seed: Annotated[int, typer.Option(help="Another seed makes other orders; the same one the same.")] = 1,
+    readers: Annotated[int, typer.Option(min=1, max=2000, help="How many customers agreed to the newsletter.")] = 1000,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the data directory; `lethe up --data-dir` opens it again.")
     ] = False,
 ) -> None:
-    """Start everything in a fresh directory, run the main job, show what happened, stop.
+    """Start everything in a fresh directory, run the main jobs, show what happened, stop.
 
     Publishes orders as a shop would (good ones, bad ones, some twice), reads each carrier's topic as that carrier
-    would, checks that every order reached exactly one carrier exactly once, and exits with 1 if it did not.
+    would, checks that every order reached exactly one carrier exactly once. Then signs a visitor up, sends an issue to
+    everybody who agreed and, once one has left by one click, the next. Mails are kept, none is sent. Exits with 1 if
+    something is not as promised.
 
     Example: lethe demo --orders 2000 --seed 1
     """
@@ -39,26 +52,28 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="lethe-demo-", ignore_cleanup_errors=True) as scratch:
         data_dir = Path(".lethe") / f"demo-{seed}" if keep else Path(scratch)
         steps.say(
-            f"Lethe's demo: {orders} orders from shop to carriers, on this machine only. Data: {data_dir.absolute()}"
+            f"Lethe's demo: {orders} orders from shop to carriers, two newsletter issues to {readers} readers, on "
+            f"this machine only. Data: {data_dir.absolute()}"
         )
-        run = _run(data_dir, orders, seed, steps, console)
+        checks = _run(data_dir, Sizes(orders, readers, seed), steps, console)
     if keep:
         steps.say(f"Kept: lethe up --data-dir {data_dir}")
-    if problems := [check for check in run.checks if check.problem]:
+    if problems := [check for check in checks if check.problem]:
         from workers.errors import LetheError
 
         raise LetheError(f"the demo failed: {'; '.join(f'{one.claim}: {one.problem}' for one in problems)}")
     steps.say(f"[bold green]All of it holds.[/bold green] {steps.elapsed_s:.1f} s in all.")
 
 
-def _run(data_dir: Path, orders: int, seed: int, steps: "Steps", console: "Console") -> "Run":
+def _run(data_dir: Path, sizes: Sizes, steps: "Steps", console: "Console") -> "list[Check]":
     from workers import app
+    from workers.cli.demo import account, letter_account, letter_checks
     from workers.cli.local.embedded import Ports
     from workers.cli.local.ending import Ending
     from workers.cli.local.platform import LocalLethe
 
     with Ending() as ending:
-        lethe = LocalLethe(data_dir, Ports.free(), steps, app.PROCESSES)
+        lethe = LocalLethe(data_dir, Ports.free(), steps, app.PROCESSES, alone=True)
         from deploy.local.failure import NotStarted
 
         try:
@@ -67,22 +82,23 @@ def _run(data_dir: Path, orders: int, seed: int, steps: "Steps", console: "Conso
             except NotStarted as failure:
                 steps.say(f"[yellow]!![/yellow]  {failure}. Once more, on other ports.")
                 lethe.stop()
-                lethe = LocalLethe(data_dir, Ports.free(), steps, app.PROCESSES)
+                lethe = LocalLethe(data_dir, Ports.free(), steps, app.PROCESSES, alone=True)
                 lethe.start()
-            run = _main_job(lethe, orders, seed, steps)
+            run = _main_job(lethe, sizes, steps)
+            mail_run = _letters(lethe, sizes, steps)
             _show(run, lethe, console)
+            console.print(letter_account.letters(mail_run))
+            checks = [*run.checks, *letter_checks.check(mail_run)]
         finally:
             ending.begin()
             with steps.step("Workers, Kafka and PostgreSQL ended"):
                 lethe.stop()
-    from workers.cli.demo import account
-
     console.print(account.timings(steps.timings, steps.elapsed_s))
-    console.print(account.verdict(run.checks))
-    return run
+    console.print(account.verdict(checks))
+    return checks
 
 
-def _main_job(lethe: "LocalLethe", orders: int, seed: int, steps: "Steps") -> "Run":
+def _main_job(lethe: "LocalLethe", sizes: Sizes, steps: "Steps") -> "Run":
     import asyncio
 
     from workers import carriers as carrier_files
@@ -91,7 +107,15 @@ def _main_job(lethe: "LocalLethe", orders: int, seed: int, steps: "Steps") -> "R
     carriers = carrier_files.load(lethe.settings.carriers_dir)
     shop = {name: carriers[name] for name in SHOP_CARRIERS if name in carriers} or carriers
     port = lethe.web_ports["shipping"]
-    return asyncio.run(demo_run.run(lethe.settings, shop, carriers, orders, seed, port, steps))
+    return asyncio.run(demo_run.run(lethe.settings, shop, carriers, sizes.orders, sizes.seed, port, steps))
+
+
+def _letters(lethe: "LocalLethe", sizes: Sizes, steps: "Steps") -> "MailRun":
+    import asyncio
+
+    from workers.cli.demo import letters
+
+    return asyncio.run(letters.run(lethe.settings, sizes.readers, sizes.seed, steps))
 
 
 def _show(run: "Run", lethe: "LocalLethe", console: "Console") -> None:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 class Ports(NamedTuple):
     """Where everything listens on 127.0.0.1; Kafka's controller takes the port behind, further workers those behind.
 
-    `mail` is the sink's, `public` that of the pages for people.
+    `mail` is the sink's, `public` that of the pages for people, `postbox` that of mails to the shop (LMTP).
     """
 
     kafka: int = 19092
@@ -23,6 +23,7 @@ class Ports(NamedTuple):
     web: int = 6066
     mail: int = 1025
     public: int = 8025
+    postbox: int = 8024
 
     @classmethod
     def free(cls) -> "Ports":
@@ -30,7 +31,7 @@ class Ports(NamedTuple):
         require_checkout()
         from deploy.local import ports
 
-        return cls(*ports.choose(5, run=3))
+        return cls(*ports.choose(6, run=3))
 
 
 def require_checkout() -> None:
@@ -58,15 +59,21 @@ def stack(data_dir: Path, ports: Ports) -> "Stack":
     return Stack(data_dir, listen, jvm_options=kafka.QUICK_START, show_progress=False)
 
 
-def settings(stack: "Stack", data_dir: Path, ports: Ports) -> Settings:
-    """The settings in force, but for where the stack is; mails are kept and not sent, unless a server is named."""
+def settings(stack: "Stack", data_dir: Path, ports: Ports, alone: bool = False) -> Settings:
+    """The settings in force, but for where the stack is; mails are kept and not sent, unless a server is named.
+
+    `alone`: kept whoever is named, with the purposes and policies of the checkout. For invented people.
+    """
     from workers import settings as settings_module
 
     chosen = settings_module.load()
     carriers_dir = chosen.carriers_dir if chosen.carriers_dir.is_dir() else ROOT / "deploy" / "carriers"
-    purposes = chosen.purposes_file if chosen.purposes_file.is_file() else ROOT / "deploy" / "purposes.yaml"
-    policies = chosen.policies_dir if chosen.policies_dir.is_dir() else ROOT / "deploy" / "policies"
-    stores = chosen.stores_dir if chosen.stores_dir.is_dir() else ROOT / "deploy" / "stores"
+    own_purposes = chosen.purposes_file.is_file() and not alone
+    own_policies = chosen.policies_dir.is_dir() and not alone
+    own_stores = chosen.stores_dir.is_dir() and not alone
+    purposes = chosen.purposes_file if own_purposes else ROOT / "deploy" / "purposes.yaml"
+    policies = chosen.policies_dir if own_policies else ROOT / "deploy" / "policies"
+    stores = chosen.stores_dir if own_stores else ROOT / "deploy" / "stores"
     return settings_module.load(
         kafka_bootstrap=stack.bootstrap,
         kafka_security="PLAINTEXT",
@@ -80,15 +87,17 @@ def settings(stack: "Stack", data_dir: Path, ports: Ports) -> Settings:
         policies_dir=policies.absolute(),
         stores_dir=stores.absolute(),
         public_port=ports.public,
-        **_mail(chosen, data_dir, ports),
+        postbox_port=ports.postbox,
+        **_mail(chosen, data_dir, ports, alone),
     )
 
 
-def _mail(chosen: Settings, data_dir: Path, ports: Ports) -> dict[str, object]:
+def _mail(chosen: Settings, data_dir: Path, ports: Ports, alone: bool) -> dict[str, object]:
     """A mail server without a sink is somebody's choice; with one it is what an earlier `lethe up` left behind."""
-    if "smtp_host" in chosen.model_fields_set and chosen.sink_dir is None:
+    if "smtp_host" in chosen.model_fields_set and chosen.sink_dir is None and not alone:
         return {}
-    public = {} if "public_url" in chosen.model_fields_set else {"public_url": f"http://127.0.0.1:{ports.public}"}
+    is_elsewhere = "public_url" in chosen.model_fields_set and not alone
+    public = {} if is_elsewhere else {"public_url": f"http://127.0.0.1:{ports.public}"}
     return {
         "smtp_host": "127.0.0.1", "smtp_port": ports.mail, "smtp_security": "none", "smtp_username": None,
         "smtp_password": None, "sink_dir": data_dir / "mails", "dkim_dir": data_dir / "dkim", **public,

@@ -31,6 +31,7 @@ def _rows(lethe: LocalLethe) -> list[tuple[str, str]]:
         rows.append(("Pages for people", f"{settings.public_url}/subscribe"))
         if settings.sink_dir is not None:
             rows.append(("Mails to people", f"http://{settings.web_host}:{lethe.web_ports['people']}/mails"))
+        rows.append(("Mails to the shop", f"{settings.postbox_host}:{settings.postbox_port} (LMTP)"))
     rows += [
         ("Orders go to", f"topic {settings.topic('orders')}, keyed by customer_ref"),
         ("Try", f"set -a; . {lethe.environment_file}; set +a    (only outside of this directory)"),

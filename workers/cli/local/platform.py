@@ -27,15 +27,24 @@ _POLL_S = 0.05
 class LocalLethe:
     """The platform of one data directory. `start` returns when it is ready; `stop` ends all of it in order.
 
-    What it holds survives a restart. Only one process at a time may run a data directory.
+    What it holds survives a restart. Only one process at a time may run a data directory. `alone`: as in
+    `embedded.settings`.
     """
 
-    def __init__(self, data_dir: Path, ports: Ports, steps: Steps, processes: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        ports: Ports,
+        steps: Steps,
+        processes: Mapping[str, tuple[str, ...]],
+        alone: bool = False,
+    ) -> None:
         self.data_dir = data_dir.absolute()
         self.ports = ports
         self.settings: Settings
         self._steps = steps
         self._processes = processes
+        self._alone = alone
         self._stack: Stack = embedded.stack(self.data_dir, ports)
         self._workers: list[SupervisedWorker] = []
         self._lock: IO[str] | None = None
@@ -68,7 +77,7 @@ class LocalLethe:
             self._start_workers()  # they load while the servers start, and wait for them
         with self._steps.step("Kafka and PostgreSQL answer"):
             self._stack.start()
-        self.settings = embedded.settings(self._stack, self.data_dir, self.ports)
+        self.settings = self._settings()
         environment.write(self.environment_file, environment.variables(self.settings))
         if not known:
             self._start_workers()
@@ -97,6 +106,9 @@ class LocalLethe:
         self._lock.close()
         self._lock = None
 
+    def _settings(self) -> Settings:
+        return embedded.settings(self._stack, self.data_dir, self.ports, self._alone)
+
     def _prepare(self) -> None:
         """Tables and topics have nothing to do with each other."""
         with ThreadPoolExecutor(2) as pool:
@@ -104,7 +116,7 @@ class LocalLethe:
                 done.result()
 
     def _start_workers(self) -> None:
-        child = environment.for_child(embedded.settings(self._stack, self.data_dir, self.ports), embedded.ROOT)
+        child = environment.for_child(self._settings(), embedded.ROOT)
         folder = self.data_dir / "workers"
         self._workers = [
             SupervisedWorker(name, self._processes[name], port, folder, child) for name, port in self.web_ports.items()

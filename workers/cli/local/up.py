@@ -18,6 +18,7 @@ def up(
     web_port: Port = 6066,
     mail_port: Port = 1025,
     public_port: Port = 8025,
+    postbox_port: Port = 8024,
 ) -> None:
     """Start Kafka, PostgreSQL and the workers, and keep them running until Ctrl-C.
 
@@ -39,7 +40,7 @@ def up(
     console = Console()
     steps = Steps(console)
     steps.say(f"Lethe starts; everything is kept in {data_dir.absolute()}")
-    ports = Ports(kafka_port, postgres_port, web_port, mail_port, public_port)
+    ports = Ports(kafka_port, postgres_port, web_port, mail_port, public_port, postbox_port)
     lethe = LocalLethe(data_dir, ports, steps, {} if no_workers else app.PROCESSES)
     with Ending() as ending:
         try:

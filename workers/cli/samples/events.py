@@ -22,7 +22,7 @@ class SampleEvent(NamedTuple):
     expected: RefusalCode | None = None
 
 
-def event(event_type: str, event_id: str, customer: str, time: datetime, data: str) -> SampleEvent:
+def event(event_type: str, event_id: str, customer: str, time: datetime, data: str, topic: str = TOPIC) -> SampleEvent:
     """A CloudEvent in binary mode. `time` must have a zone."""
     headers = [
         _SPEC_VERSION,
@@ -32,4 +32,4 @@ def event(event_type: str, event_id: str, customer: str, time: datetime, data: s
         ("ce_time", time.isoformat().encode()),
         _CONTENT_TYPE,
     ]
-    return SampleEvent(TOPIC, customer.encode(), headers, data.encode(), event_type)
+    return SampleEvent(topic, customer.encode(), headers, data.encode(), event_type)

@@ -69,7 +69,7 @@ def _recipient(rng: random.Random, code: str, country: places.Country) -> dict[s
         "postal_code": place.postal_code,
         "country_code": code,
         "phone": country.phone.format(d=f"{rng.randrange(1000):03d}") if rng.random() < 0.9 else "",
-        "email": f"{_login(first, last)}{rng.randint(1, 99)}@example.{rng.choice(('com', 'org', 'net'))}",
+        "email": f"{login(first, last)}{rng.randint(1, 99)}@example.{rng.choice(('com', 'org', 'net'))}",
     }
     return {field: value for field, value in ship_to.items() if value}
 
@@ -83,7 +83,8 @@ def _lines(rng: random.Random, street: str, seconds: tuple[str, ...]) -> list[st
     return [street]
 
 
-def _login(first: str, last: str) -> str:
+def login(first: str, last: str) -> str:
+    """The part before the @ of an invented person's address: ASCII."""
     decomposed = unicodedata.normalize("NFKD", f"{first}.{last}".lower())
     plain = "".join(letter for letter in decomposed if letter == "." or (letter.isascii() and letter.isalpha()))
     return plain.strip(".") or "kunde"

@@ -42,6 +42,19 @@ added as (
 )
 select max(contact_id) from slice
 
+-- name: prepare_rest
+-- Who agreed after the slices had passed their number: one look at everybody (0.6 s for a million).
+insert into mails (
+    issue_id, contact_id, subject_id, template, language, class, purpose, next_attempt_at, created_at, changed_at
+)
+select $1, contact_id, subject_id, 'issue', language, 'marketing', $2, $3, $3, $3
+from consents join contacts using (contact_id)
+where consents.purpose = $2 and status in ('ConsentGiven', 'RenewedConsentGiven')
+    and (expires_at is null or expires_at > $3) and undeliverable_since is null
+    and not exists (select from mails where mails.issue_id = $1 and mails.contact_id = consents.contact_id)
+order by contact_id
+on conflict (issue_id, contact_id) do nothing
+
 -- name: reached
 update issues set reached_contact_id = coalesce($2, reached_contact_id), prepared = $2 is null, changed_at = $3
 where issue_id = $1
@@ -86,6 +99,13 @@ order by send_at desc, issue_id desc limit $1
 
 -- name: progress
 select state, count(*) as mails from mails where issue_id = $1 group by state
+
+-- name: count_by_state
+select state, count(*) as issues from issues group by state
+
+-- name: count_waiting
+select count(*) from mails
+where state = 'intent' and issue_id = any(array(select issue_id from issues where state in ('sending', 'paused')))
 
 -- name: unknown
 -- Who may have got it and may not: never sent again, for a person to look at.

@@ -42,8 +42,13 @@ select mail_id, email_hash, contacts.sealed as address
 from mails join contacts using (contact_id)
 where mail_id = any($1::bigint[])
 
--- name: bound_waiting
-select set_config('lock_timeout', $1, true)
+-- name: bound_holding
+-- Until the end of the transaction: how long it may wait for a lock of others, and how long it may last. A session that
+-- hangs between preparing a statement and running it is not idle for PostgreSQL, so its time-out for those that idle
+-- does not end it; the one for transactions (PostgreSQL 17) does.
+select set_config('lock_timeout', $1, true),
+    case when current_setting('server_version_num')::integer >= 170000
+        then set_config('transaction_timeout', $2, true) end
 
 -- name: hold_issues
 -- Until the end of the transaction: who pauses or cancels one of these mails' issues waits so long. Not a lock on the

@@ -1,18 +1,23 @@
 -- name: issue
 insert into tokens (token_hash, kind, contact_id, record_id, created_at, expires_at)
-select token_hash, $2, contact_id, record_id, $5, $6
-from unnest($1::uuid[], $3::bigint[], $4::uuid[]) as fresh (token_hash, contact_id, record_id)
+select $1, $2, $3, record_id, $5, $6 from unnest($4::uuid[]) as fresh (record_id)
 
 -- name: look_at
-select t.kind, t.contact_id, t.record_id, r.purpose, t.created_at, t.expires_at, t.used_at
+select t.kind, t.contact_id, r.purpose, t.created_at, t.expires_at, t.used_at
 from tokens t left join consents r using (record_id)
 where t.token_hash = $1 and t.kind = $2
+order by r.purpose
 
 -- name: use
 -- Single use: of two at once, the second waits and finds it used.
-update tokens set used_at = $3
-where token_hash = $1 and kind = $2 and used_at is null and expires_at > $3
-returning token_hash
+with used as (
+    update tokens set used_at = $3
+    where token_hash = $1 and kind = $2 and used_at is null and expires_at > $3
+    returning kind, contact_id, record_id, created_at, expires_at, used_at
+)
+select used.kind, used.contact_id, r.purpose, used.created_at, used.expires_at, used.used_at
+from used left join consents r using (record_id)
+order by r.purpose
 
 -- name: close
 -- A no ends what was still open: an old link must not turn it into a yes.

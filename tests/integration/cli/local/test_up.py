@@ -2,6 +2,7 @@
 
 import os
 import signal
+import smtplib
 import subprocess
 import sys
 import urllib.parse
@@ -15,6 +16,7 @@ import pytest
 
 from tests.support import waiting
 from tests.support.lethe import ROOT
+from tests.support.mailbox import question
 from workers.cli.local.embedded import Ports
 
 
@@ -102,6 +104,9 @@ def test_a_sign_up_becomes_a_mail_that_is_kept_and_not_sent(up: Up) -> None:
         assert "Mails to people" in up.output.read_text()
         kept = (up.directory / ".lethe" / "mails" / "00000001.eml").read_text()
         assert kept.count("DKIM-Signature:") == 2
+        with smtplib.LMTP("127.0.0.1", up.ports.postbox) as postbox:
+            postbox.sendmail("bea@example.org", "privacy@shop.example", question("up", "bea@example.org"))
+        waiting.wait_until(lambda: "We have your message" in _page(mails), 30.0, lambda: _page(mails))
         process.send_signal(signal.SIGINT)
         assert process.wait(120) == 0
 
