@@ -46,7 +46,11 @@ class Certifying:
     async def certify(self, connection: Connection, now: datetime) -> int:
         """Certify what is proven; let the rest wait for its stores, no longer than the law does. Returns how many."""
         rows = await connection.fetch(_QUERIES["to_certify"])
-        late = [row["request_id"] for row in rows if not row["stores_final"] and row["due_at"] - _MARGIN <= now]
+        late = [
+            row["request_id"]
+            for row in rows
+            if not row["stores_final"] and row["due_at"] - _MARGIN <= now and row["state"] != "partly_completed"
+        ]
         if late:
             await connection.execute(_QUERIES["give_up_stores"], late, SILENT)
         waiting = [

@@ -139,7 +139,7 @@ class Eraser(mode.Service):
             if all(topic.is_past for topic in standing):
                 residence = json.dumps([topic._asdict() for topic in standing])
                 now = self._clock()
-                await self._pool.execute(_QUERIES["prove"], one["round_id"], now, now, residence)
+                await self._pool.execute(_QUERIES["prove"], one["round_id"], now, residence)
         return len(await self._pool.fetch(_QUERIES["proven"]))
 
     async def _count(self) -> None:

@@ -83,9 +83,7 @@ class Erasing:
         ]
         await connection.execute(_QUERIES["erased"], [row["request_id"] for row in rows], counted, now)
         await self._ask_stores(connection, rows, known, now)
-        await connection.execute(
-            _QUERIES["round_erased"], round_id, now, json.dumps(dict(inbound)), json.dumps(None), epoch
-        )
+        await connection.execute(_QUERIES["round_erased"], round_id, now, json.dumps(dict(inbound)), epoch)
         await relay.add(connection, self._settings, _SHARD, now, messages)
         crashpoints.reach("erasure.before_erase_commit")
         return len(rows)

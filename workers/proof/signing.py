@@ -77,7 +77,7 @@ def public_keys(files: Iterable[Path]) -> dict[str, Ed25519PublicKey]:
         except ValueError:
             public = None
         if not isinstance(public, Ed25519PublicKey):
-            raise UsageError(f"{file} is no Ed25519 public key in PEM; `lethe certificate key` prints the right one")
+            raise UsageError(f"{file} is not an Ed25519 public key in PEM: see `lethe certificate key`")
         found[key_id(public)] = public
     return found
 

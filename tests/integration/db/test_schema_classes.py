@@ -10,6 +10,8 @@ import asyncpg
 from workers.db import migrate
 
 CLASSES = {
+    "certificate_head": {"none": "only_row sequence hash"},
+    "certificates": {"none": "sequence outcome issued_at hash document", "pseudonym": "request_id"},
     "consent_events": {
         "none": "consent_event_id event_type event_state event_time recorded_at entity collection_method "
         "privacy_notice language",
@@ -34,6 +36,10 @@ CLASSES = {
     "disclosures": {
         "none": "revision recipient recipient_kind action fields purpose legal_basis disclosed_at",
         "pseudonym": "subject_id shipment_id",
+    },
+    "erased_references": {"none": "erased_at", "pseudonym": "reference_hash"},
+    "erasure_rounds": {
+        "none": "round_id state key_epoch fenced_at effective_at inbound trimmed_at shredded_at residence",
     },
     "events_seen": {"none": "seen_at", "pseudonym": "event_key"},
     "floods": {"none": "kind window_start count", "pseudonym": "flood_hash"},
@@ -61,10 +67,26 @@ CLASSES = {
     },
     "positions": {"none": "consumer_group topic partition next_offset advanced_at"},
     "relay_shards": {"none": "shard next_position"},
+    "request_events": {
+        "none": "request_event_id move state reason actor note happened_at",
+        "pseudonym": "request_id",
+    },
+    "request_identities": {"pseudonym": "identity_hash request_id"},
+    "request_stores": {
+        "none": "store state attempts due_at counts kept backups_expire_at reason erased_at verified_at",
+        "pseudonym": "subject_ref request_id task_id",
+    },
+    "request_tokens": {"none": "expires_at used_at", "pseudonym": "token_hash request_id"},
+    "requests": {
+        "none": "request_type state reason step channel language round_id own verified_by hold_until received_at "
+        "verified_at due_at closed_at changed_at certificate",
+        "pseudonym": "request_id key_subject_id subject_ids joined mail_id",
+        "sealed": "sealed",
+    },
     "restores": {"none": "restore_id began_at finished_at report"},
     "shipments": {
         "none": "carrier state revision contact_consent placed_at changed_at",
-        "pseudonym": "shipment_id subject_id",
+        "pseudonym": "shipment_id subject_id email_hash",
         "sealed": "recipient",
     },
     "staff_disclosures": {
@@ -79,7 +101,7 @@ CLASSES = {
     },
     "store_states": {"none": "store failures_in_a_row open_until reason failed_at answered_at"},
     "subjects": {
-        "none": "key_epoch fenced_at created_at",
+        "none": "key_epoch fenced_at not_before created_at",
         "pseudonym": "subject_id reference_hash",
         "sealed": "wrapped_key",
     },

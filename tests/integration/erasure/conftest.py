@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy.local import ports
 from tests.support import lethe
 from tests.support.endpoints import Endpoints
 from workers.settings import Settings
 
 EXPORT = "customers.csv"
 KEYS = {"email": "email", "customer_ref": "ref"}
-WORKERS = ("shipping", "relay", "newsletter", "stores", "requests")
+WORKERS = ("shipping", "relay", "newsletter", "stores", "mailer", "requests")
 
 
 @pytest.fixture
@@ -40,5 +41,6 @@ def settings(stack: Endpoints, prefix: str, database: str, tmp_path: Path) -> Se
     }
     (stores / "exports.yaml").write_text(yaml.safe_dump(head))
     return lethe.prepare(
-        stack, prefix, database, tmp_path, stores_dir=stores, orders_in_flight="cancel", erasure_poll_s=0.1
-    )
+        stack, prefix, database, tmp_path, stores_dir=stores, orders_in_flight="cancel", erasure_poll_s=0.1,
+        sink_dir=tmp_path / "mails", smtp_port=ports.choose(1)[0],
+    )  # fmt: skip

@@ -94,9 +94,7 @@ create table erasure_rounds (
     fenced_at timestamptz not null,
     effective_at timestamptz,
     inbound jsonb,
-    withdrawn jsonb,
     trimmed_at timestamptz,
-    compacted_at timestamptz,
     shredded_at timestamptz,
     residence jsonb
 );

@@ -65,7 +65,7 @@ from unnest($1::uuid[], $2::text[], $3::bytea[]) as entered (request_id, subject
 where stored.request_id = entered.request_id
 
 -- name: rounds
-select round_id, state, key_epoch, fenced_at, effective_at, inbound, withdrawn, trimmed_at, compacted_at, shredded_at
+select round_id, state, key_epoch, fenced_at, effective_at, inbound, trimmed_at, shredded_at
 from erasure_rounds where state = $1 order by round_id
 
 -- name: round_requests
@@ -119,7 +119,7 @@ from unnest($1::uuid[], $2::text[]) as counted (request_id, own)
 where stored.request_id = counted.request_id
 
 -- name: round_erased
-update erasure_rounds set state = 'erased', effective_at = $2, inbound = $3, withdrawn = $4, key_epoch = $5
+update erasure_rounds set state = 'erased', effective_at = $2, inbound = $3, key_epoch = $4
 where round_id = $1
 
 -- name: ask_stores
@@ -133,12 +133,12 @@ update erasure_rounds set shredded_at = $2 where key_epoch <= $1 and shredded_at
 
 -- name: prove
 update erasure_rounds
-set trimmed_at = coalesce(trimmed_at, $2), compacted_at = coalesce(compacted_at, $3), residence = coalesce($4, residence)
+set trimmed_at = coalesce(trimmed_at, $2), residence = $3
 where round_id = $1
 
 -- name: proven
 update erasure_rounds set state = 'proven'
-where state = 'erased' and trimmed_at is not null and compacted_at is not null and shredded_at is not null
+where state = 'erased' and trimmed_at is not null and shredded_at is not null
 returning round_id
 
 -- name: due_stores

@@ -118,7 +118,10 @@ def test_bad_ones_cover_the_codes_and_share_no_order() -> None:
         RefusalCode.INTERNAL_ERROR,
         RefusalCode.ORDER_CONFLICT,
         RefusalCode.ORDER_STATE,
+        RefusalCode.SUBJECT_ERASED,
         RefusalCode.SUBJECT_FENCED,
+        RefusalCode.REQUEST_STATE,
+        RefusalCode.REQUEST_UNKNOWN,
         # of consents, not of orders
         RefusalCode.CONSENT_STATE,
         RefusalCode.EMAIL_INVALID,
