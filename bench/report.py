@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.contender import FAST, LETHE, NAIVE, NAIVE_FAUST, RAW_LOOP
+from bench.erasures import Erased
 from bench.keys import Rotated
 from bench.latency import Latency
 from bench.mails import BARE, Mailed
@@ -45,6 +46,7 @@ class Results:
     mailed: dict[str, list[Mailed]] = field(default_factory=dict)
     mail_soak: Mailed | None = None
     rotated: Rotated | None = None
+    erased: Erased | None = None
 
     def orders_per_s(self, name: str) -> list[float]:
         """Of every round."""
@@ -79,6 +81,7 @@ def to_json(results: Results) -> dict[str, Any]:
         "soak": _soak(results.soak),
         **_mails(results),
         **_rotation(results.rotated),
+        **_erasures(results.erased),
         "run": _run(results),
     }
 
@@ -119,6 +122,11 @@ def show(results: Results, console: Console) -> None:
         console.print(
             f"key rotation over {results.rotated.subjects:,} subjects: {results.rotated.seconds:.1f} s, with "
             f"{results.rotated.orders_per_s:,.0f} orders/s of {results.rotated.offered_per_s:,.0f} applied meanwhile"
+        )
+    if results.erased is not None:
+        console.print(
+            f"{results.erased.people:,} persons erased over four stores: {results.erased.per_s:,.0f}/s; one alone in "
+            f"{results.erased.latency_s:.1f} s"
         )
     if results.load_before > 0.5:
         console.print(
@@ -211,6 +219,15 @@ def _mail_soak(results: Results) -> dict[str, float] | None:
     if soak is None:
         return None
     return {"mails": results.options.mails_soak, **{name: round(value, 1) for name, value in soak._asdict().items()}}
+
+
+def _erasures(erased: Erased | None) -> dict[str, Any]:
+    if erased is None:
+        return {}
+    return {
+        "erasures_per_s": round(erased.per_s),
+        "erasures": {"people": erased.people, "stores": 4, "one_alone_s": round(erased.latency_s, 2)},
+    }
 
 
 def _rotation(rotated: Rotated | None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 contender.
 """
 
-from bench import keys, latency, mails, source, throughput
+from bench import erasures, keys, latency, mails, source, throughput
 from bench.contender import FAST, LETHE, NAIVE, RAW_LOOP, Kind
 from bench.report import Results
 from bench.screen import Screen
@@ -39,6 +39,8 @@ class Session:
             self._mail_soak()
         if self._options.rotation:
             self._rotate()
+        if self._options.erasures:
+            self._erase()
 
     def _calibrate(self) -> int:
         """Let the raw loop choose its batch size, once; its neighbours with batches take the same."""
@@ -109,6 +111,12 @@ class Session:
         self._site.delete_topics("k.")
         self._results.rotated = found
         self._screen.say(f"key rotation: {found.subjects:,} subjects in {found.seconds:.1f} s, workers going on")
+
+    def _erase(self) -> None:
+        with self._screen.step("erasures  lethe") as report:
+            found = erasures.measure(self._site, self._options.erasures, report)
+        self._results.erased = found
+        self._screen.say(f"erasures: {found.per_s:,.0f} persons/s, one alone in {found.latency_s:.1f} s")
 
     def _publish(self, prefix: str, orders: int) -> Source:
         self._screen.say(f"publishing {orders:,} orders")
