@@ -43,6 +43,9 @@ TEMPLATES = (
     STORES_DEAD_LETTERS, RECEIPTS_DEAD_LETTERS, LEDGER,
 )  # fmt: skip
 
+# A record with this key and no value is nothing: published so that an idle partition closes its segment.
+ROLLER_KEY = b"lethe-roller"
+
 # Written inside Kafka transactions only: control records lie between the data.
 TRANSACTIONAL = frozenset(
     {
@@ -61,6 +64,7 @@ _SHORT_SEGMENTS = {
     "segment.bytes": str(64 * 1024 * 1024),
     "file.delete.delay.ms": str(SECOND_MS),
 }
+_WITH_PERSONAL_DATA = (ORDERS, CARRIER_ADDRESSES, CONSENTS, REQUESTS, STORE_TASKS)
 _BROKER_CLOCK = {"message.timestamp.type": "LogAppendTime"}
 
 
@@ -79,6 +83,18 @@ def template_of(prefix: str, name: str) -> str | None:
     if _CARRIER_ADDRESSES.fullmatch(rest):
         return CARRIER_ADDRESSES
     return rest if rest in TEMPLATES else None
+
+
+def with_segments(overrides: Mapping[str, TopicOverride], segment_ms: int) -> dict[str, TopicOverride]:
+    """`overrides` (by template) and segments of `segment_ms` for every topic with personal data; theirs win."""
+    found = dict(overrides)
+    for template in _WITH_PERSONAL_DATA:
+        configs = {"segment.ms": str(segment_ms)}
+        if template == CARRIER_ADDRESSES:
+            configs["max.compaction.lag.ms"] = str(segment_ms)
+        given = found.get(template, TopicOverride())
+        found[template] = given.model_copy(update={"configs": configs | given.configs})
+    return found
 
 
 def catalogue(

@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     stores_dir: Path = Field(Path("deploy/stores"), description="One YAML file per store that holds personal data")
     orders_shared: bool = Field(False, description="True when the orders topic is the shop's own bus, read by others")
     orders_partitions: int = Field(4, ge=1, le=1000)
+    segment_ms: int = Field(
+        600_000,
+        ge=1000,
+        description="How soon a log segment with personal data is closed; erased bytes leave the disk soon after",
+    )
     carrier_partitions: int = Field(2, ge=1, le=1000)
 
     web_host: str = "127.0.0.1"

@@ -32,7 +32,8 @@ def later(minutes: float) -> datetime:
 def store(name: str = "crm", **changed: Any) -> StoreProof:
     """A store that deleted two kinds of rows and found nothing afterwards."""
     given = {
-        "name": name, "kind": "postgresql", "deleted": (Deleted(what="customers", count=1), Deleted(what="notes", count=4)),
+        "name": name, "kind": "postgresql",
+        "deleted": (Deleted(what="customers", count=1), Deleted(what="notes", count=4)),
         "verified_absent_at": later(3), "backups_expire_on": date(2026, 3, 31),
     }  # fmt: skip
     return StoreProof(**{**given, **changed})

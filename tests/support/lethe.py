@@ -96,7 +96,8 @@ def create_topics(settings: Settings, topics: Mapping[str, TopicOverride] | None
         catalogue.REQUESTS: TopicOverride(partitions=settings.requests_partitions),
         **(topics or {}),
     }
-    wanted = catalogue.catalogue(settings.prefix, carrier_names(settings), overrides)
+    segments = catalogue.with_segments(overrides, settings.segment_ms)
+    wanted = catalogue.catalogue(settings.prefix, carrier_names(settings), segments)
     Admin(settings.kafka_admin).apply(plan.plan(wanted, [], settings.prefix))
 
 
@@ -156,7 +157,7 @@ def read_topics(settings: Settings, names: Collection[str]) -> list[Delivered]:
 
 
 def read_carriers(settings: Settings, carriers: Collection[str] | None = None) -> list[Read]:
-    """What carriers (None: all) read, read_committed, each carrier's partitions in log order."""
+    """What carriers (None: all) read, read_committed, each carrier's partitions in log order; rollers are nothing."""
     names = carrier_names(settings) if carriers is None else carriers
     records = read_topics(settings, [f"carrier.{name}.addresses" for name in names])
     return [
@@ -167,6 +168,7 @@ def read_carriers(settings: Settings, carriers: Collection[str] | None = None) -
             record.headers["ce_type"].decode(),
         )
         for record in records
+        if record.key != catalogue.ROLLER_KEY
     ]
 
 

@@ -34,12 +34,12 @@ def scan(
     """Search every file of a folder for tokens: Kafka's segments (batches decompressed, deleted and half-compacted
     ones too), PostgreSQL's tables, indexes, TOAST, WAL and statistics, mails, logs, exports, archives.
 
-    In every form: UTF-8, UTF-16, Latin-1, JSON and HTML escapes, percent-encoding, quoted-printable, hex, base64 at each
-    alignment, both Unicode normal forms, any case. A token is never printed, only its number (line). Exits with 1
+    In every form: UTF-8, UTF-16, Latin-1, JSON and HTML escapes, percent-encoding, quoted-printable, hex, base64 at
+    each alignment, both Unicode normal forms, any case. A token is never printed, only its number (line). Exits with 1
     when something was found, with 2 when nothing was, but something could not be looked through.
 
-    What is encrypted cannot be found, nor what is compressed or encoded twice over. PostgreSQL writes late: `checkpoint`
-    first where its files matter more than its WAL.
+    What is encrypted cannot be found, nor what is compressed or encoded twice over. PostgreSQL writes late:
+    `checkpoint` first where its files matter more than its WAL.
 
     Example: lethe scan --tokens-file person.txt --dir .lethe --dir /var/log/lethe
     """
@@ -84,6 +84,7 @@ def _print_json(report: "Report", token_count: int, seconds: float) -> None:
         typer.echo(json.dumps({"kind": "unread", **missed._asdict()}))
     summary = {
         "kind": "summary", "traces": sum(one.count for one in report.findings), "tokens": token_count,
-        "files": report.files, "size_bytes": report.size_bytes, "unread": len(report.unread), "seconds": round(seconds, 3),
+        "files": report.files, "size_bytes": report.size_bytes, "unread": len(report.unread),
+        "seconds": round(seconds, 3),
     }  # fmt: skip
     typer.echo(json.dumps(summary))

@@ -126,7 +126,8 @@ def desk(settings: Settings) -> Desk:
         catalogue.REQUESTS: TopicOverride(partitions=settings.requests_partitions),
     }
     names = carriers.load(settings.carriers_dir)
-    declared = catalogue.catalogue(settings.prefix, names, overrides)
+    segments = catalogue.with_segments(overrides, settings.segment_ms)
+    declared = catalogue.catalogue(settings.prefix, names, segments)
     return Desk(declared, Admin(settings.kafka_admin), settings.prefix)
 
 

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from topics.catalogue import ROLLER_KEY
 from workers.clock import Clock, monotonic_s
 from workers.engine import record_batches, watchdog
 from workers.engine.admission import Admission, Event, Rejected
@@ -249,10 +250,12 @@ class Intake(mode.Service):
             await self._channel.put(Delivery(Batch(tuple(slices)), tuple(lane for lane, _, _ in read)))
 
     async def _admit(self, records: Sequence[Record]) -> list[Event | Rejected]:
-        """Check records in small portions: the batch before is in the database meanwhile, and goes first."""
+        """Check records in small portions: the batch before is in the database meanwhile, and goes first. A roller is
+        nothing: the position moves over it."""
         now, admitted = self._clock(), list[Event | Rejected]()
         for start in range(0, len(records), _PORTION):
-            admitted += [self._admission.admit(record, now) for record in records[start : start + _PORTION]]
+            portion = records[start : start + _PORTION]
+            admitted += [self._admission.admit(record, now) for record in portion if not _is_roller(record)]
             await asyncio.sleep(0)
         return admitted
 
@@ -298,6 +301,10 @@ class Intake(mode.Service):
         if self._consumer is None:
             raise IllegalStateError("the intake was not started")
         return self._consumer
+
+
+def _is_roller(record: Record) -> bool:
+    return record.value is None and record.key == ROLLER_KEY
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types

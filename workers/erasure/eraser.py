@@ -31,6 +31,7 @@ from workers.erasure.fanout import FanOut
 from workers.errors import Retry
 from workers.log import logger
 from workers.metrics import Metrics
+from workers.residence.rollers import Rollers
 from workers.residence.trimming import Trimmer
 from workers.settings import Settings
 from workers.stores.directory import Store
@@ -48,7 +49,8 @@ class Eraser(mode.Service):
 
     def __init__(
         self, pool: asyncpg.Pool, beginning: Beginning, erasing: Erasing, fan_out: FanOut, certifying: Certifying,
-        trimmer: Trimmer, stores: Mapping[str, Store], settings: Settings, metrics: Metrics, clock: Clock, exit_: Exit,
+        trimmer: Trimmer, rollers: Rollers, stores: Mapping[str, Store], settings: Settings, metrics: Metrics,
+        clock: Clock, exit_: Exit,
     ) -> None:  # fmt: skip
         super().__init__()
         self._pool = pool
@@ -57,6 +59,7 @@ class Eraser(mode.Service):
         self._fan_out = fan_out
         self._certifying = certifying
         self._trimmer = trimmer
+        self._rollers = rollers
         self._stores = stores
         self._settings = settings
         self._metrics = metrics
@@ -126,9 +129,10 @@ class Eraser(mode.Service):
         return done
 
     async def _prove_rounds(self) -> int:
-        """Trim, and destroy the epoch: both for all rounds that wait for it at once."""
+        """Trim and roll; destroy the epoch for all rounds that wait for it at once."""
         rounds = await self._pool.fetch(_QUERIES["rounds"], "erased")
         await self._trimmer.trim()
+        await self._rollers.roll(await self._trimmer.own())
         if not rounds:
             return 0
         if any(one["shredded_at"] is None for one in rounds):
@@ -161,6 +165,7 @@ class Eraser(mode.Service):
             except _FAILURES as error:
                 _LOG.warning("erasure_retried", error=type(error).__name__)
             finally:
+                await self._rollers.stop()
                 await self._trimmer.stop()
             await self.sleep(self._settings.retry_initial_s)
 
@@ -175,6 +180,7 @@ class Eraser(mode.Service):
             try:
                 await lock.fetchval(_LOCKS["expire_when_idle"], str(int(self._settings.session_timeout_s * 1000)))
                 await self._trimmer.start()
+                await self._rollers.start()
                 while not self.should_stop:
                     await lock.fetchval(_LOCKS["still_alive"])
                     if not await self.step():

@@ -3,7 +3,7 @@
 Only topics that are Lethe's own are trimmed: never one that is declared as shared, nor one on which a group that the
 catalogue does not name has committed. Never past the position in PostgreSQL, nor past the group's committed offset:
 what was not applied, or not published, stays. Trimming moves the log's start (DeleteRecords); the broker deletes a
-segment from the disk once all of it lies before that, and the active one once it has been rolled (`segment.ms`).
+segment from the disk once all of it lies before that, and the active one once it has been rolled (`rollers`).
 """
 
 import asyncio
@@ -69,13 +69,17 @@ class Trimmer:
         ends = await self._consumer.end_offsets(await self._partitions())
         return {f"{one.topic}/{one.partition}": offset for one, offset in ends.items()}
 
+    async def own(self) -> list[str]:
+        """The topics that are Lethe's alone: these are trimmed."""
+        strangers = await self._with_strangers()
+        return [name for name, topic in self._topics.items() if topic.ownership == "own" and name not in strangers]
+
     async def trim(self) -> int:
         """Delete what was applied and published from every topic that is Lethe's own; returns how many partitions
         moved."""
         assert self._admin is not None
         assert self._consumer is not None
-        strangers = await self._with_strangers()
-        own = [name for name, topic in self._topics.items() if topic.ownership == "own" and name not in strangers]
+        own = await self.own()
         partitions = [one for one in await self._partitions() if one.topic in own]
         if not partitions:
             return 0

@@ -4,9 +4,9 @@ import bz2
 import gzip
 import lzma
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import cramjam
 
@@ -14,10 +14,18 @@ from workers.scan.views import View
 
 PIECE_BYTES = 4 << 20
 _MAX_AT_ONCE_BYTES = 256 << 20
-_STREAMS: dict[bytes, tuple[str, Callable[[IO[bytes]], IO[bytes]]]] = {
+
+
+class _Stream(Protocol):
+    """What is unpacked while it is read."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+_STREAMS: Mapping[bytes, tuple[str, Callable[[IO[bytes]], _Stream]]] = {
     b"\x1f\x8b": ("gzip", lambda raw: gzip.GzipFile(fileobj=raw)),
-    b"BZh": ("bzip2", lambda raw: bz2.BZ2File(raw)),
-    b"\xfd7zXZ\x00": ("xz", lambda raw: lzma.LZMAFile(raw)),
+    b"BZh": ("bzip2", bz2.BZ2File),
+    b"\xfd7zXZ\x00": ("xz", lzma.LZMAFile),
 }
 _ZIP, _ZSTD = b"PK\x03\x04", b"\x28\xb5\x2f\xfd"
 
@@ -41,7 +49,7 @@ def contents(path: Path, head: bytes, reach: int) -> Iterator[View]:
         yield from _members(path, reach)
 
 
-def _unpacked(name: str, stream: IO[bytes], reach: int) -> Iterator[View]:
+def _unpacked(name: str, stream: _Stream, reach: int) -> Iterator[View]:
     tail, offset = b"", 0
     try:
         while piece := stream.read(PIECE_BYTES):

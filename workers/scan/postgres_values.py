@@ -60,10 +60,7 @@ def _decompress(data: bytes, partial: bool = False) -> tuple[str, bytes] | None:
     raw_size, method, packed = info & 0x3FFFFFFF, info >> 30, data[4:]
     if not len(packed) < raw_size <= _MAX_RAW_BYTES or method not in _METHODS:
         return None
-    if method == 0:
-        content = pglz.decompress(packed, raw_size, partial)
-    else:
-        content = _lz4(packed, raw_size)
+    content = pglz.decompress(packed, raw_size, partial) if method == 0 else _lz4(packed, raw_size)
     return (_METHODS[method], content) if content else None
 
 

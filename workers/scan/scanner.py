@@ -1,8 +1,8 @@
 """Goes through folders and reports every place where a token stands, in whatever form.
 
-A scan is no snapshot: files are read one after the other while others may write. A file that is renamed meanwhile is met
-again (files are told apart by their inode), one that vanishes is gone, one that cannot be read is reported as unread. To
-show that something is gone, keep writers from moving it about meanwhile, or scan twice.
+A scan is no snapshot: files are read one after the other while others may write. A file that is renamed meanwhile is
+met again (files are told apart by their inode), one that vanishes is gone, one that cannot be read is reported as
+unread. To show that something is gone, keep writers from moving it about meanwhile, or scan twice.
 
 Files are read, not mapped into memory: a mapped file that is truncated ends the process that reads it.
 """
@@ -32,7 +32,7 @@ class Finding(NamedTuple):
     what: str
     token: int
     form: str
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count; scripts read the field by this name
 
 
 class Unread(NamedTuple):

@@ -2,7 +2,7 @@
 
 from topics import catalogue
 from topics.topic import Topic, TopicOverride
-from workers import clock, receipts, requests
+from workers import carriers, clock, receipts, requests
 from workers.engine import host
 from workers.erasure.beginning import Beginning
 from workers.erasure.certifying import Certifying
@@ -15,6 +15,7 @@ from workers.erasure.people import People
 from workers.mail.desk import MailDesk
 from workers.proof import signing
 from workers.proof.desk import ProofDesk
+from workers.residence.rollers import Rollers
 from workers.residence.trimming import Trimmer
 from workers.settings import Settings
 from workers.stores import directory
@@ -43,6 +44,7 @@ def wire(app: host.Host, parts: Parts) -> Wired:
         FanOut(vault, stores, settings),
         Certifying(vault, desk, proof, letters, stores),
         Trimmer(inbound(settings), parts.pool, settings),
+        Rollers(_carrier_topics(settings), settings),
         stores, settings, parts.metrics, clock.system_clock, parts.exit,
     )  # fmt: skip
     services = [*taken.services, *answered.services, eraser]
@@ -53,3 +55,7 @@ def inbound(settings: Settings) -> list[Topic]:
     """The topics that events about people come by."""
     overrides = {catalogue.ORDERS: TopicOverride(ownership="shared")} if settings.orders_shared else {}
     return [topic for topic in catalogue.catalogue(settings.prefix, (), overrides) if topic.template in _INBOUND]
+
+
+def _carrier_topics(settings: Settings) -> list[str]:
+    return [catalogue.carrier_addresses(settings.prefix, name) for name in carriers.load(settings.carriers_dir)]

@@ -10,10 +10,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from tests.integration.erasure.conftest import EXPORT
 from tests.support import lethe
 from tests.support.erasure import asked, cancelled, headers, order, rows, states
 from tests.support.orders import Published
+from tests.support.planted import EXPORT
 from tests.support.waiting import wait_until
 from tests.support.worker_process import worker_process
 from workers.cli.app import app

@@ -70,7 +70,8 @@ def test_days_left_reach_0_on_the_last_day_and_the_end_comes_after_it(
 
 
 @pytest.mark.parametrize(
-    ("left", "told"), [(31, None), (11, None), (10, 10), (6, 10), (5, 5), (3, 5), (2, 2), (1, 2), (0, 0), (-1, -1), (-9, -1)]
+    ("left", "told"),
+    [(31, None), (11, None), (10, 10), (6, 10), (5, 5), (3, 5), (2, 2), (1, 2), (0, 0), (-1, -1), (-9, -1)],
 )  # fmt: skip
 def test_staff_are_told_once_per_step(left: int, told: int | None) -> None:
     due = deadline(datetime(2026, 3, 5, 12, tzinfo=UTC), PARIS)

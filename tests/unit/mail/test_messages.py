@@ -20,7 +20,8 @@ VALUES = {
     "date": "1 March 2026", "expires_on": "2026-03-01", "reference": "Q-1", "version": "2.0", "summary": "less",
     "question": "Where is my parcel?", "store": "The archive", "count": "3",
     "certificate_summary": "The web shop: deleted; a later look found nothing.\n\nGLS: was told.", "number": "17",
-    "fingerprint": "ab" * 32, "authority": "https://www.cnil.fr", "refusal": "no_match", "reason": "See above.", "until": "2026-03-15",
+    "fingerprint": "ab" * 32, "authority": "https://www.cnil.fr", "refusal": "no_match", "reason": "See above.",
+    "until": "2026-03-15",
     "due_on": "2026-04-01",
 }  # fmt: skip
 EVERY = [(name, language) for name in templates.names() for language in templates.LANGUAGES]

@@ -164,3 +164,14 @@ def test_kafka_would_refuse(name: str) -> None:
 def test_the_longest_prefix_counts_towards_the_name() -> None:
     with pytest.raises(ValueError, match="249"):
         declared("p" * 240 + ".")
+
+
+def test_segments_with_personal_data_close_when_a_deployment_says_so() -> None:
+    overrides = {"orders": TopicOverride(partitions=12), "consents": TopicOverride(configs={"segment.ms": "7"})}
+    topics = declared(**catalogue.with_segments(overrides, 5000))
+    assert {name for name, topic in topics.items() if topic.personal_data != "none"} == {
+        name for name, topic in topics.items() if topic.all_configs.get("segment.ms") in {"5000", "7"}
+    }
+    assert topics["orders"].partitions == 12
+    assert topics["consents"].all_configs["segment.ms"] == "7", "what is set for one topic wins"
+    assert topics["carrier.ups.addresses"].all_configs["max.compaction.lag.ms"] == "5000"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from topics.catalogue import ROLLER_KEY
 from workers.settings import Settings
 
 _POLL_MS = 100
@@ -59,7 +60,7 @@ class CarrierReader:
         for _ in range(_PATIENCE_POLLS):
             fetched = await self._consumer.getmany(timeout_ms=_POLL_MS)
             for records in fetched.values():
-                self.received += [self._received(record) for record in records]
+                self.received += [self._received(record) for record in records if record.key != ROLLER_KEY]
             positions = [await self._consumer.position(partition) for partition in ends]
             if all(position >= end for position, end in zip(positions, ends.values(), strict=True)):
                 await self._consumer.commit()
