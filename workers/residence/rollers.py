@@ -86,13 +86,13 @@ class Rollers:
         return len(due)
 
     async def _publish(self, partition: TopicPartition, end: int) -> None:
-        """A roller that finds a record before it has closed nothing behind that one: its partition is not done."""
+        """Remembers where the log ends if the roller alone came behind `end`: one that finds a record before it has
+        closed nothing behind that one, and the partition is not done."""
         assert self._clients is not None
-        sent = await self._clients[2].send_and_wait(
+        await self._clients[2].send_and_wait(
             partition.topic, key=ROLLER_KEY, partition=partition.partition, headers=_HEADERS
         )
-        if sent.offset == end:
-            self._rolled[partition] = end + 1
+        self._rolled[partition] = end + 1
 
     async def _ends(self, topics: Collection[str]) -> dict[TopicPartition, int]:
         """Where the partitions of these topics end; a topic that is missing has nothing to roll."""

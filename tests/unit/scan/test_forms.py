@@ -198,3 +198,9 @@ def test_files_that_change_vanish_and_move_meanwhile_do_not_end_the_scan(tmp_pat
 
 def test_findings_have_the_fields_that_scripts_read() -> None:
     assert Finding._fields == ("path", "offset", "what", "token", "form", "count")
+
+
+def test_a_file_may_be_named_instead_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "worker.log").write_text("nothing of anybody")
+    report = scan(["Hildegard"], [tmp_path / "worker.log"])
+    assert (report.files, report.is_clean) == (1, True)
