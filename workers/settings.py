@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     supervisory_authority: str = Field("https://www.cnil.fr", description="Where people may complain; in the last mail")
     erasure_poll_s: float = Field(0.5, gt=0)
     identity_hours: int = Field(48, ge=1, le=168, description="How long a link that proves identity works")
+    account_key_file: Path | None = Field(
+        None, description="PEM public key of the shop's account page, which vouches for people who have logged in"
+    )
     purposes_file: Path = Field(Path("deploy/purposes.yaml"), description="What people may consent to")
     policies_dir: Path = Field(Path("deploy/policies"), description="The policy's versions, Markdown")
     policy_notice_days: int = Field(14, ge=0, description="People are told of a material change so long before it")

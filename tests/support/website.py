@@ -115,7 +115,10 @@ class Website:
 
     def everything(self) -> list[tuple[Any, ...]]:
         """What the database holds about people: nothing of it may change by looking at a page."""
-        tables = ("contacts", "consents", "consent_events", "suppressions", "tokens", "mails", "floods")
+        tables = (
+            "contacts", "consents", "consent_events", "suppressions", "tokens", "mails", "floods", "requests",
+            "request_events", "request_tokens",
+        )  # fmt: skip
         return [(table, *row.values()) for table in tables for row in self.rows(f"select * from {table} order by 1")]
 
     def rows(self, query: str, *arguments: Any) -> Sequence[asyncpg.Record]:

@@ -4,7 +4,7 @@ from email.message import Message
 from enum import StrEnum
 from typing import NamedTuple
 
-from workers.domain import mail_automatic, mail_header, mail_reports
+from workers.domain import erasure_words, mail_automatic, mail_header, mail_reports, mail_text
 from workers.domain.mail_reports import Bounce, Complaint
 
 _OPT_OUTS = frozenset(("opt-out", "opt-out-list"))
@@ -18,6 +18,7 @@ class Mailbox(StrEnum):
     BOUNCES = "bounces"
     UNSUBSCRIBE = "unsubscribe"
     CONTACT = "contact"
+    ERASURE = "erasure"
     OTHER = "other"
 
 
@@ -34,6 +35,8 @@ class Flow(StrEnum):
     """No person wrote it: kept for a time, answered by nobody."""
     OWN_MAIL = "own_mail"
     """One of ours has come back: answering would go round in a circle."""
+    ERASURE = "erasure"
+    """Somebody asks, in plain words or at the address for it, that what is held about them be erased."""
     QUESTION = "question"
     OTHER = "other"
     """A person must look at it."""
@@ -73,9 +76,13 @@ def sort(arrival: Arrival) -> Sorted:
         return Sorted(Flow.UNSUBSCRIBE)
     if mail_automatic.is_auto_reply(message):
         return Sorted(Flow.AUTO_REPLY)
-    if mailbox is Mailbox.CONTACT and arrival.envelope_sender:
-        return Sorted(Flow.QUESTION)
-    return Sorted(Flow.OTHER)
+    if mailbox not in (Mailbox.CONTACT, Mailbox.ERASURE) or not arrival.envelope_sender:
+        return Sorted(Flow.OTHER)
+    return Sorted(Flow.ERASURE if mailbox is Mailbox.ERASURE or _asks_for_erasure(message) else Flow.QUESTION)
+
+
+def _asks_for_erasure(message: Message) -> bool:
+    return erasure_words.asks(mail_header.text(message, "Subject"), mail_text.text(message))
 
 
 def _of_complaint(complaint: Complaint) -> Flow:

@@ -59,11 +59,15 @@ class RequestDesk:
         reference = self._vault.reference_hash(str(request_id))
         return (await self._vault.hold(connection, [reference]))[reference]
 
+    async def take_turn(self, connection: Connection) -> None:
+        """Wait for whoever opens requests this moment; `open` does so itself."""
+        await connection.execute(_QUERIES["lock_opening"])
+
     async def open(self, connection: Connection, openings: Sequence[Opening], now: datetime) -> list[UUID]:
         """Open requests; returns those that are new. A request of a person who has an open one joins it."""
         if not openings:
             return []
-        await connection.execute(_QUERIES["lock_opening"])
+        await self.take_turn(connection)
         hashes = {one.request_id: identities.hashes(one.known_by, self._vault, self._keyring) for one in openings}
         joined, overtaken = await self._joined(connection, openings, hashes)
         rows = await connection.fetch(

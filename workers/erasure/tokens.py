@@ -15,10 +15,11 @@ _MAX_CHARACTERS = 64
 
 
 class TokenLook(NamedTuple):
-    """What a link is for, as a GET sees it."""
+    """What a link is for, as a GET sees it. `is_used`: it was, or what it is for was settled in another way."""
 
     request_id: UUID
     is_open: bool
+    is_used: bool
     language: str
 
 
@@ -39,8 +40,8 @@ class RequestTokens:
         row = await connection.fetchrow(_QUERIES["look_at_token"], self._hash(token))
         if row is None:
             return None
-        is_open = row["used_at"] is None and row["expires_at"] > now and row["state"] == "identity_needed"
-        return TokenLook(row["request_id"], is_open, row["language"])
+        is_used = row["used_at"] is not None or row["state"] != "identity_needed"
+        return TokenLook(row["request_id"], not is_used and row["expires_at"] > now, is_used, row["language"])
 
     async def use(self, connection: Connection, token: str, now: datetime) -> UUID | None:
         """Use it up. None: unknown, expired or used before; of two at once only one gets it."""

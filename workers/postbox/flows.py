@@ -18,6 +18,7 @@ from workers.domain.email_address import normalise
 from workers.domain.mail_reports import Bounce, Delivery
 from workers.domain.mail_sorting import Arrival, Flow, Sorted
 from workers.engine.database import Connection
+from workers.erasure.asking import Asking, Outcome
 from workers.errors import Refused
 from workers.mail import links
 from workers.mail.links import Subscription
@@ -54,11 +55,13 @@ class Flows:
     """One per process. `carry_out` returns what became of the mail."""
 
     def __init__(
-        self, keyring: Keyring, consent: ConsentDesk, contact: ContactDesk, floods: Floods, settings: Settings
-    ) -> None:
+        self, keyring: Keyring, consent: ConsentDesk, contact: ContactDesk, asking: Asking, floods: Floods,
+        settings: Settings,
+    ) -> None:  # fmt: skip
         self._keyring = keyring
         self._consent = consent
         self._contact = contact
+        self._asking = asking
         self._floods = floods
         self._settings = settings
 
@@ -80,6 +83,8 @@ class Flows:
     ) -> Verdict:
         if flow is Flow.UNSUBSCRIBE:
             return await self._unsubscribe(connection, letter, now)
+        if flow is Flow.ERASURE:
+            return await self._erasure(connection, letter, now) or await self._question(connection, letter, email, now)
         if flow is Flow.QUESTION:
             return await self._question(connection, letter, email, now)
         if flow is Flow.AUTO_REPLY:
@@ -165,6 +170,18 @@ class Flows:
         )  # fmt: skip
         return Verdict(SORTED, Flow.UNSUBSCRIBE, await self._apply(connection, change, now))
 
+    async def _erasure(self, connection: Connection, letter: Letter, now: datetime) -> Verdict | None:
+        """None: a person must look at it. The link goes to the address that we know; who borrows a name gets none."""
+        author = mail_header.address(letter.arrival.message, "From")
+        if author is None or not self._is_from_a_person(letter):
+            return None
+        contact = await self._consent.contact_by_email(connection, author)
+        spoken = contact.language if contact is not None else mail_text.language(mail_text.text(letter.arrival.message))
+        outcome = await self._asking.by_address(connection, author, "mail", spoken, now)
+        if outcome in (Outcome.UNKNOWN, Outcome.TOO_OFTEN):
+            return None
+        return Verdict(SORTED, Flow.ERASURE, outcome)
+
     async def _question(self, connection: Connection, letter: Letter, email: str | None, now: datetime) -> Verdict:
         message = letter.arrival.message
         if email is None:
@@ -196,11 +213,13 @@ class Flows:
 
     async def _may_acknowledge(self, connection: Connection, letter: Letter, now: datetime) -> bool:
         """Not to machines; and of one domain only so many an hour, as a sender's name is easily borrowed."""
-        sender = letter.mail.sender
-        if not mail_automatic.may_be_answered(letter.arrival.message, sender, self.own_addresses):
+        if not self._is_from_a_person(letter):
             return False
-        domain = sender.rpartition("@")[2].lower()
+        domain = letter.mail.sender.rpartition("@")[2].lower()
         return await self._floods.allow(connection, "contact_mail", domain, _ANSWERS_PER_HOUR, _HOUR_S, now)
+
+    def _is_from_a_person(self, letter: Letter) -> bool:
+        return mail_automatic.may_be_answered(letter.arrival.message, letter.mail.sender, self.own_addresses)
 
     @property
     def own_addresses(self) -> frozenset[str]:

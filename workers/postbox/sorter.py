@@ -28,6 +28,8 @@ from workers.vault.keyring import Keyring
 
 _QUERIES = sql.queries("inbox")
 _LOG = logger(__name__)
+ERASURE_TAG = "erasure"
+"""`privacy+erasure@…`: an address that the shop can print, where a mail needs no words."""
 _POLL_S = 5.0
 _PAUSE_S = 1.0
 _TIDY_EVERY = timedelta(minutes=1)
@@ -116,6 +118,8 @@ class Sorter(mode.Service):
             return Mailbox.UNSUBSCRIBE, links.read_unsubscribe_tag(self._keyring, tag or "") is not None
         if plain == settings.bounce_address.lower():
             return Mailbox.BOUNCES, links.read_bounce_token(self._keyring, tag or "") is not None
+        if plain == settings.contact_address.lower() and (tag or "").lower() == ERASURE_TAG:
+            return Mailbox.ERASURE, False
         answered = {settings.contact_address.lower(), settings.mail_from.lower(), settings.newsletter_from.lower()}
         return (Mailbox.CONTACT if plain in answered else Mailbox.OTHER), False
 

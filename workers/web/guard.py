@@ -25,7 +25,7 @@ HEADERS = {
     "Server": "Lethe",
 }
 _TRANSPORT = "max-age=63072000"
-_BEHIND_LINKS = ("confirm", "preferences", "one_click", "store_task")
+_BEHIND_LINKS = ("confirm", "preferences", "one_click", "erasure_link", "store_task")
 
 
 def middleware(renderer: Renderer, metrics: Metrics, over_https: bool) -> Callable[..., Awaitable[web.StreamResponse]]:

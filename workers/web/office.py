@@ -13,6 +13,9 @@ from workers.consent.desk import ConsentDesk
 from workers.consent.floods import Floods
 from workers.contact import ContactDesk
 from workers.engine.database import Connection
+from workers.erasure.account_tokens import AccountTokens
+from workers.erasure.asking import Asking
+from workers.erasure.desk import RequestDesk
 from workers.mail.desk import MailDesk
 from workers.policies import Policies
 from workers.settings import Settings
@@ -44,6 +47,9 @@ class Office:
     contact: ContactDesk
     policies: Policies
     stores: PersonDesk
+    requests: RequestDesk
+    asking: Asking
+    accounts: AccountTokens
 
     async def in_transaction(self, work: Callable[[Connection, datetime], Awaitable[_T]]) -> _T:
         """What `work` returns, once it is committed. It is done again where two transactions waited for each other.
@@ -63,10 +69,11 @@ class Office:
         """The sender's address; empty where it is not known."""
         return source.address_of(request, self.settings.trusted_proxies)
 
-    async def admit(self, request: web.Request) -> None:
-        """Let an open form in. Raises HTTPForbidden for one that another site sent through a visitor's browser,
-        HTTPTooManyRequests where its source has sent too many. Says nothing about any address."""
-        if source.is_foreign(request):
+    async def admit(self, request: web.Request, *, proves_itself: bool = False) -> None:
+        """Let an open form in. Raises HTTPForbidden for one that another site sent through a visitor's browser, unless
+        it holds a proof that no other site can make; HTTPTooManyRequests where its source has sent too many. Says
+        nothing about any address."""
+        if source.is_foreign(request) and not proves_itself:
             raise web.HTTPForbidden
         key = source.flood_key(self.source_of(request))
 

@@ -11,6 +11,7 @@ from workers.web import forms, guard, rendering
 from workers.web.ask_for_link import AskForLink
 from workers.web.confirm import Confirm
 from workers.web.contact import Contact
+from workers.web.erasure import Erasure
 from workers.web.office import Office
 from workers.web.policy import PolicyPages
 from workers.web.preferences import Preferences
@@ -25,7 +26,8 @@ _SHUTDOWN_S = 10.0
 _LINES_MAX_BYTES = 8190
 _HEADERS_MAX = 64
 _STATIC = "public, max-age=31536000, immutable"
-_ROBOTS = "User-agent: *\nDisallow: /confirm/\nDisallow: /preferences/\nDisallow: /stores/\nDisallow: /u/\n"
+_UNLISTED = ("confirm", "erasure", "preferences", "stores", "u")
+_ROBOTS = "User-agent: *\n" + "".join(f"Disallow: /{one}/\n" for one in _UNLISTED)
 
 
 class Site(mode.Service):
@@ -71,6 +73,9 @@ def application(office: Office, metrics: Metrics) -> web.Application:
     _add(app, "/u/{token}", "one_click", unsubscribe.show, unsubscribe.act)
     _add(app, "/unsubscribe", "unsubscribe", ask.show, ask.take)
     _add(app, "/preferences/{token}", "preferences", preferences.show, preferences.act)
+    erasure = Erasure(office)
+    _add(app, "/erasure", "erasure", erasure.show, erasure.take)
+    _add(app, "/erasure/{token}", "erasure_link", erasure.show_link, erasure.act)
     stores = StoreTaskPage(office)
     _add(app, "/stores/{token}", "store_task", stores.show, stores.act)
     contact, policy = Contact(office), PolicyPages(office)

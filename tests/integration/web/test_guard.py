@@ -23,6 +23,8 @@ _PAGES = (
     "/confirm/x",
     "/preferences/x",
     "/contact",
+    "/erasure",
+    "/erasure/x",
     "/policy",
     "/nothing",
 )
@@ -50,7 +52,7 @@ def test_every_answer_is_guarded(site: Website, path: str) -> None:
 
 def test_pages_behind_links_are_for_no_search_engine(site: Website) -> None:
     assert "x-robots-tag" not in site.get("/subscribe").headers
-    for path in ("/u/x", "/confirm/x", "/preferences/x"):
+    for path in ("/u/x", "/confirm/x", "/preferences/x", "/erasure/x"):
         assert site.get(path).headers["x-robots-tag"] == "noindex, nofollow"
 
 
