@@ -25,6 +25,7 @@ _QUERIES = sql.queries("erasure")
 _LOG = logger(__name__)
 _SHARD = 0
 _PATIENCE_S = 30.0
+_OF_ORDERS = frozenset(("order_id", "shipment_id"))
 
 
 class Grace:
@@ -92,13 +93,26 @@ class Erasing:
         self, connection: Connection, rows: Sequence[asyncpg.Record], known: Sequence[Identities], now: datetime
     ) -> None:
         asked = [
-            (uuid.uuid4(), row["request_id"], store.name)
+            (uuid.uuid4(), row["request_id"], store.name, *_first_state(store, identified))
             for row, identified in zip(rows, known, strict=True)
             for store in self._stores.values()
-            if store.enabled and any(identified.for_stores().get(name) for name in store.identifiers)
+            if _may_hold(store, identified)
         ]
-        columns = [list(column) for column in zip(*asked, strict=True)] or [[], [], []]
+        columns = [list(column) for column in zip(*asked, strict=True)] or [[], [], [], [], []]
         await connection.execute(_QUERIES["ask_stores"], *columns, now)
+
+
+def _may_hold(store: Store, known: Identities) -> bool:
+    """Not where it finds people by their orders alone, and they have none. A disabled one may hold them as well."""
+    return bool(set(store.identifiers) - _OF_ORDERS or known.orders)
+
+
+def _first_state(store: Store, known: Identities) -> tuple[str, str | None]:
+    """A store that cannot be asked must not count as one that has nothing."""
+    named = known.for_stores()
+    if any(named.get(name) for name in store.identifiers):
+        return "to_erase", None
+    return "unconfirmed", "the request says nothing that this store finds people by"
 
 
 def _carriers(row: asyncpg.Record, told: Mapping[int, Counter[str]]) -> dict[str, int]:

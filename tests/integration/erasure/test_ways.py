@@ -135,6 +135,31 @@ def test_a_store_that_is_silent_until_the_deadline_makes_the_certificate_partial
         assert "1 certificates looked at" not in run(settings, "certificate", "verify", "--chain")
 
 
+def test_a_store_that_is_disabled_or_cannot_find_the_person_is_named_not_left_out(
+    settings: Settings, tmp_path: Path
+) -> None:
+    export(tmp_path, f"c-1,{EMAIL}")
+    given = yaml.safe_load((settings.stores_dir / "exports.yaml").read_text())
+    (settings.stores_dir / "off.yaml").write_text(yaml.safe_dump(given | {"name": "off", "enabled": False}))
+    (settings.stores_dir / "blind.yaml").write_text(
+        yaml.safe_dump(given | {"name": "blind", "identifiers": ["customer_ref"]})
+    )
+    _migrate(settings)
+    with worker_process(settings, WORKERS):
+        place(settings)
+        number, event = asked(None, EMAIL)
+        publish(settings, event)
+        becomes(settings, number, "waiting_for_store")
+        one = "select state from request_stores where store = 'exports'"
+        wait_until(lambda: rows(settings, one)[0]["state"] == "absent", 60, lambda: str(rows(settings, one)))
+        rows(settings, "update requests set due_at = now() returning 1")
+        becomes(settings, number, "partly_completed")
+        (document,) = (json.loads(row["document"]) for row in rows(settings, "select document from certificates"))
+        unconfirmed = [store["not_confirmed"] for store in document["stores"] if store["not_confirmed"]]
+        assert len(unconfirmed) == 2
+        assert "the request says nothing that this store finds people by" in unconfirmed
+
+
 def test_staff_open_show_hold_and_refuse(settings: Settings, tmp_path: Path) -> None:
     place_ = "select request_id, state from requests"
     opened = run(settings, "requests", "new", "--email", EMAIL, "--because", "a letter").strip()

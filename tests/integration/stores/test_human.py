@@ -143,4 +143,4 @@ def test_a_person_s_file_is_checked() -> None:
         connectors.connect(stores.store("human", {"to": "archive"}, max_subjects_per_task=40), stores.AROUND)
     with pytest.raises(ValueError, match="has room for 40"):
         stores.store("human", {"to": TO})
-    assert (ROOT / "deploy/stores/accountant.yaml").exists()
+    assert (ROOT / "deploy/stores/examples/accountant.yaml").exists()

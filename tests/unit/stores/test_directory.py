@@ -21,13 +21,13 @@ def written(folder: Path, text: str, name: str = "crm.yaml") -> Path:
 
 
 def test_the_stores_that_come_with_lethe_are_read_and_disabled(tmp_path: Path) -> None:
-    found = directory.load(ROOT / "deploy/stores", tmp_path)
+    found = directory.load(ROOT / "deploy/stores/examples", tmp_path)
     assert len(found) >= 4
     assert not any(store.enabled for store in found.values())
 
 
 def test_the_options_that_come_with_lethe_are_right(tmp_path: Path) -> None:
-    for store in directory.load(ROOT / "deploy/stores", tmp_path).values():
+    for store in directory.load(ROOT / "deploy/stores/examples", tmp_path).values():
         if store.kind != "external":
             connectors.connect(store, stores.AROUND)
 

@@ -123,9 +123,10 @@ update erasure_rounds set state = 'erased', effective_at = $2, inbound = $3, key
 where round_id = $1
 
 -- name: ask_stores
-insert into request_stores (subject_ref, request_id, store, state, due_at)
-select subject_ref, request_id, store, 'to_erase', $4
-from unnest($1::uuid[], $2::uuid[], $3::text[]) as asked (subject_ref, request_id, store)
+insert into request_stores (subject_ref, request_id, store, state, reason, due_at)
+select subject_ref, request_id, store, state, reason, $6
+from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[])
+    as asked (subject_ref, request_id, store, state, reason)
 on conflict (request_id, store) do nothing
 
 -- name: shredded
