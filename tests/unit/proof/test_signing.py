@@ -31,7 +31,7 @@ def test_public_keys_of_earlier_keys_stay_known(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])
 def test_a_file_that_is_no_public_key_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "wrong.pub").write_text(content)
-    with pytest.raises(UsageError, match=r"wrong\.pub is no Ed25519 public key"):
+    with pytest.raises(UsageError, match=r"wrong\.pub is not an Ed25519 public key"):
         signing.public_keys([tmp_path / "wrong.pub"])
     with pytest.raises(UsageError, match="cannot be read"):
         signing.public_keys([tmp_path / "none.pub"])
