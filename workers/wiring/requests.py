@@ -11,6 +11,7 @@ from workers.erasure.certifying import Certifying
 from workers.erasure.desk import RequestDesk
 from workers.erasure.eraser import Eraser
 from workers.erasure.erasing import Erasing
+from workers.erasure.escalation import Escalation
 from workers.erasure.fanout import FanOut
 from workers.erasure.letters import RequestLetters
 from workers.erasure.people import People
@@ -50,7 +51,10 @@ def wire(app: host.Host, parts: Parts) -> Wired:
         Rollers(_carrier_topics(settings), settings),
         stores, settings, parts.metrics, clock.system_clock, parts.exit,
     )  # fmt: skip
-    services = [*taken.services, *answered.services, eraser]
+    escalation = Escalation(
+        parts.pool, vault, keyring, MailDesk(), settings, clock.system_clock, parts.exit
+    )  # fmt: skip
+    services = [*taken.services, *answered.services, eraser, escalation]
     return Wired(services, taken.intakes + answered.intakes)
 
 
