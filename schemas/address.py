@@ -1,15 +1,17 @@
-"""What a carrier gets on its own topic: the minimal address of a shipment, corrections, and its withdrawal.
+"""What a carrier gets on its own topic: the minimal address of a shipment, corrections, its withdrawal; its answer.
 
 A field that the carrier does not need is absent, not null. Readers ignore fields that they do not know.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from schemas import base
 from schemas.base import Carrier, Identifier
 from schemas.country import CarrierCountryCode
+
+WITHDRAWAL_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
 
 WithdrawalReason = Literal["cancelled", "carrier_changed", "delivered", "erased"]
 
@@ -75,3 +77,24 @@ class AddressWithdrawn(base.Contract):
         WithdrawalReason,
         base.plain("Why the address is withdrawn.", base.LEGAL_COMPLIANCE, base.LEGAL_OBLIGATION),
     ]
+
+
+class AddressWithdrawalAcknowledged(base.Contract):
+    """The carrier's answer to a withdrawal, on its own `carrier.<name>.receipts`: it has forgotten the address, or not.
+
+    Repeating an answer changes nothing. It becomes part of the certificate of an erasure (GDPR 19).
+    """
+
+    carrier: Annotated[Carrier, base.plain("The carrier that answers; the record's key.")]
+    withdrawal_id: Annotated[
+        Annotated[str, StringConstraints(pattern=WITHDRAWAL_PATTERN, max_length=128)],
+        base.identifier("The `ce_id` of the withdrawal that is answered.", base.LEGAL_COMPLIANCE),
+    ]
+    outcome: Annotated[
+        Literal["erased", "kept"],
+        base.plain(
+            "erased: the carrier holds the address no more. kept: it holds it on a legal ground of its own.",
+            base.LEGAL_COMPLIANCE,
+            base.LEGAL_OBLIGATION,
+        ),
+    ] = "erased"

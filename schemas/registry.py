@@ -83,6 +83,14 @@ _SPECS: Final = (
     _address("address.corrected", address.AddressCorrected),
     _address("address.withdrawn", address.AddressWithdrawn, tombstone=True),
     EventSpec(
+        "address.withdrawal_acknowledged",
+        1,
+        address.AddressWithdrawalAcknowledged,
+        "the carrier",
+        "carrier.{carrier}.receipts",
+        Direction.CONSUMED,
+    ),
+    EventSpec(
         "dead_letter.parked",
         1,
         dead_letter.DeadLetterParked,

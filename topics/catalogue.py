@@ -23,6 +23,8 @@ from topics.topic import (
 
 ORDERS = "orders"
 CARRIER_ADDRESSES = "carrier.<name>.addresses"
+CARRIER_RECEIPTS = "carrier.<name>.receipts"
+CARRIER_RECEIPTS_DEAD_LETTERS = "carrier_receipts.dead-letters"
 DEAD_LETTERS = "shipping.dead-letters"
 RELAY_POSITIONS = "relay.positions"
 CONSENTS = "consents"
@@ -38,7 +40,8 @@ STORES_DEAD_LETTERS = "stores.dead-letters"
 RECEIPTS_DEAD_LETTERS = "receipts.dead-letters"
 LEDGER = "ledger"
 TEMPLATES = (
-    ORDERS, CARRIER_ADDRESSES, DEAD_LETTERS, RELAY_POSITIONS, CONSENTS, NEWSLETTER_DEAD_LETTERS, POLICIES,
+    ORDERS, CARRIER_ADDRESSES, CARRIER_RECEIPTS, CARRIER_RECEIPTS_DEAD_LETTERS, DEAD_LETTERS, RELAY_POSITIONS,
+    CONSENTS, NEWSLETTER_DEAD_LETTERS, POLICIES,
     ANNOUNCEMENTS_DEAD_LETTERS, REQUESTS, REQUESTS_DEAD_LETTERS, CONFIRMATIONS, STORE_TASKS, STORE_RECEIPTS,
     STORES_DEAD_LETTERS, RECEIPTS_DEAD_LETTERS, LEDGER,
 )  # fmt: skip
@@ -49,13 +52,17 @@ ROLLER_KEY = b"lethe-roller"
 # Written inside Kafka transactions only: control records lie between the data.
 TRANSACTIONAL = frozenset(
     {
-        CARRIER_ADDRESSES, DEAD_LETTERS, NEWSLETTER_DEAD_LETTERS, ANNOUNCEMENTS_DEAD_LETTERS, REQUESTS_DEAD_LETTERS,
+        CARRIER_ADDRESSES, CARRIER_RECEIPTS_DEAD_LETTERS, DEAD_LETTERS, NEWSLETTER_DEAD_LETTERS,
+        ANNOUNCEMENTS_DEAD_LETTERS, REQUESTS_DEAD_LETTERS,
         CONFIRMATIONS, STORE_TASKS, STORES_DEAD_LETTERS, RECEIPTS_DEAD_LETTERS, LEDGER,
     }
 )  # fmt: skip
 
 _CARRIER = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_CARRIER_ADDRESSES = re.compile(r"carrier\.[a-z][a-z0-9-]{0,31}\.addresses")
+_OF_CARRIERS = {
+    CARRIER_ADDRESSES: re.compile(r"carrier\.[a-z][a-z0-9-]{0,31}\.addresses"),
+    CARRIER_RECEIPTS: re.compile(r"carrier\.[a-z][a-z0-9-]{0,31}\.receipts"),
+}
 
 # An idle partition never rolls its active segment, and only closed segments are trimmed or compacted: short
 # segments are what turns "deleted" into "gone from the disk" within minutes.
@@ -75,13 +82,19 @@ def carrier_addresses(prefix: str, carrier: str) -> str:
     return f"{prefix}carrier.{carrier}.addresses"
 
 
+def carrier_receipts(prefix: str, carrier: str) -> str:
+    """Name of the topic that `carrier` answers on. ValueError if `carrier` is not a slug."""
+    return carrier_addresses(prefix, carrier).removesuffix("addresses") + "receipts"
+
+
 def template_of(prefix: str, name: str) -> str | None:
     """The template of a topic that Lethe would call `name` under `prefix`, declared or not; else None."""
     if not name.startswith(prefix):
         return None
     rest = name.removeprefix(prefix)
-    if _CARRIER_ADDRESSES.fullmatch(rest):
-        return CARRIER_ADDRESSES
+    for template, of_one in _OF_CARRIERS.items():
+        if of_one.fullmatch(rest):
+            return template
     return rest if rest in TEMPLATES else None
 
 
@@ -115,6 +128,8 @@ def catalogue(
     topics += [_requests(prefix), _dead_letters(prefix, "requests"), _confirmations(prefix)]
     topics += [_store_tasks(prefix), _store_receipts(prefix), _dead_letters(prefix, "stores")]
     topics += [_dead_letters(prefix, "receipts"), _ledger(prefix)]
+    topics += [_carrier_receipts(prefix, carrier) for carrier in sorted(set(carriers))]
+    topics += [_dead_letters(prefix, "carrier_receipts")]
     known = set(TEMPLATES) | {topic.name.removeprefix(prefix) for topic in topics}
     if unknown := sorted(set(overrides) - known):
         raise ValueError(f"settings for unknown topic {unknown[0]!r}: known are {', '.join(sorted(known))}")
@@ -179,6 +194,23 @@ def _carrier(prefix: str, carrier: str) -> Topic:
             "min.cleanable.dirty.ratio": "0.1",
         },
         transactional=CARRIER_ADDRESSES in TRANSACTIONAL,
+    )
+
+
+def _carrier_receipts(prefix: str, carrier: str) -> Topic:
+    return Topic(
+        name=carrier_receipts(prefix, carrier),
+        template=CARRIER_RECEIPTS,
+        key="carrier",
+        events=("address.withdrawal_acknowledged",),
+        partitions=1,
+        cleanup="delete",
+        retention_ms=7 * DAY_MS,
+        personal_data="plaintext",  # the order's number, which the withdrawal is named after
+        produce=(f"carrier.{carrier}",),
+        consume=("carrier_receipts",),
+        description=f"What {carrier} answers to withdrawals: that it has forgotten the address, or keeps it.",
+        configs=_BROKER_CLOCK | _SHORT_SEGMENTS,
     )
 
 

@@ -17,12 +17,15 @@ from workers.web import health
 from workers.wiring import parts as wiring
 from workers.wiring.parts import Wire
 
-WORKERS = ("shipping", "relay", "newsletter", "mailer", "web", "postbox", "announcements", "stores", "requests")
+WORKERS = (
+    "shipping", "carrier_receipts", "relay", "newsletter", "mailer", "web", "postbox", "announcements", "stores",
+    "requests",
+)  # fmt: skip
 """Each is wired by the module of its name in `workers/wiring/`."""
 
 PROCESSES: Mapping[str, tuple[str, ...]] = {
     "shipping": ("shipping",),
-    "relay": ("relay", "newsletter", "announcements", "stores"),
+    "relay": ("relay", "carrier_receipts", "newsletter", "announcements", "stores"),
     "people": ("mailer", "web", "postbox"),
     "requests": ("requests",),
 }

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from tests.support import lethe, orders
 from tests.support.endpoints import Endpoints
+from tests.support.erasure import rows
+from tests.support.waiting import wait_until
 from tests.support.worker_process import worker_process
 from workers.settings import Settings
 
@@ -27,7 +30,7 @@ def settings(stack: Endpoints, prefix: str, database: str, tmp_path: Path) -> Se
 def here(example: str, settings: Settings) -> str:
     """The example for this test's broker and topics, and without its patience at the end."""
     changed = example.replace("127.0.0.1:19092", settings.kafka_bootstrap).replace("poll(30)", "poll(5)")
-    for topic in ("orders", "carrier.gls.addresses"):
+    for topic in ("orders", "carrier.gls.addresses", "carrier.gls.receipts"):
         for before in ('"', "-t "):
             changed = changed.replace(before + topic, before + settings.topic(topic))
     return changed
@@ -38,12 +41,28 @@ def run(*command: str) -> str:
 
 
 def test_what_the_shop_s_example_publishes_the_carrier_s_example_reads(settings: Settings) -> None:
-    publishing, consuming = PYTHON
+    publishing, consuming, _ = PYTHON
     run(sys.executable, "-c", here(publishing, settings))
     with worker_process(settings):
         lethe.wait_drained(settings)
     read = run(sys.executable, "-c", here(consuming, settings).replace('"gls"', f'"{settings.prefix}gls"'))
     assert read.startswith("b'A-1001' b'address.assigned' b'{")
+
+
+def test_the_carrier_s_answer_to_a_withdrawal_reaches_the_ledger(settings: Settings) -> None:
+    def answered(action: str) -> list[bool]:
+        found = rows(settings, "select acknowledged_at from disclosures where action = $1", action)
+        return [row["acknowledged_at"] is not None for row in found]
+
+    run(sys.executable, "-c", here(PYTHON[0], settings))
+    with worker_process(settings, ("shipping", "carrier_receipts")) as worker:
+        wait_until(lambda: answered("address.assigned") == [False], 30, lambda: worker.log[-2000:])
+        cancelled = orders.event("order.cancelled", "A-1001", "c-77", reason="customer", time=datetime.now(UTC))
+        lethe.publish(settings, [cancelled])
+        lethe.wait_drained(settings)
+        answer = here(PYTHON[2], settings).replace("poll(5)", "poll(15)")
+        run(sys.executable, "-c", answer.replace('"gls-w', f'"{settings.prefix}gls-w'))
+        wait_until(lambda: answered("address.withdrawn") == [True], 30, lambda: worker.log[-2000:])
 
 
 def test_kcat_s_example_is_the_same_event(settings: Settings) -> None:

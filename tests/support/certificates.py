@@ -22,6 +22,7 @@ from workers.proof.signing import Signer
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SIGNER = Signer(b"\x01" * 32)
 SHOP = "Bücher & Söhne"
+KEPT_GROUND = "Code de commerce L123-22"
 
 
 def later(minutes: float) -> datetime:
@@ -48,7 +49,7 @@ def facts(request_id: uuid.UUID | None = None, **changed: Any) -> Facts:
             store(),
             store(
                 "bookkeeping", kind="http", deleted=(),
-                kept=(Kept(what="invoices", ground="Code de commerce L123-22", until=date(2036, 12, 31)),),
+                kept=(Kept(what="invoices", ground=KEPT_GROUND, until=date(2036, 12, 31)),),
             ),
         ),
         "own_stores": (
@@ -90,3 +91,10 @@ def chain(length: int, signer: Signer = SIGNER) -> list[Certificate]:
 def documents(certificates: Sequence[Certificate]) -> list[bytes]:
     """Each as it is stored and handed out."""
     return [one.document for one in certificates]
+
+
+def rendered(one: Facts, controller: str = SHOP) -> Certificate:
+    """The first certificate of a chain, of these facts."""
+    return certificate.issue(
+        one, sequence=1, previous_hash=BEGINNING, replaces=None, controller=controller, signer=SIGNER, now=later(7)
+    )

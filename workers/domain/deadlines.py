@@ -25,7 +25,7 @@ class Deadline(NamedTuple):
 
     def ends_at(self, zone: tzinfo) -> datetime:
         """The end of the last day, in UTC: the answer must be out before it."""
-        return datetime.combine(self.due_on + timedelta(days=1), time(0), zone).astimezone(UTC)
+        return end_of(self.due_on, zone)
 
     def days_left(self, now: datetime, zone: tzinfo) -> int:
         """Whole days after today: 0 on the last day, below 0 when it was missed."""
@@ -51,6 +51,11 @@ def deadline(received_at: datetime, zone: tzinfo, *, extended: bool = False) -> 
 def may_extend(received_at: datetime, now: datetime, zone: tzinfo) -> bool:
     """Whether the person can still be told of an extension within the first month, as 12(3) demands."""
     return now < deadline(received_at, zone).ends_at(zone)
+
+
+def end_of(day: date, zone: tzinfo) -> datetime:
+    """The last moment of a day in this zone, which is the first of the next one, in UTC."""
+    return datetime.combine(day + timedelta(days=1), time(0), zone).astimezone(UTC)
 
 
 def add_months(day: date, months: int) -> date:

@@ -10,7 +10,7 @@ from schemas import base
 PATTERN = base.IDENTIFIER_PATTERN.removeprefix("^").removesuffix("$")
 _IDENTIFIER = re.compile(PATTERN)
 #: The names that hold such a reference at the top level of an event's data.
-NAMES = frozenset({"order_id", "customer_ref", "shipment_id"})
+NAMES = frozenset({"order_id", "customer_ref", "shipment_id", "withdrawal_id"})
 
 
 def is_identifier(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The intake: reads a topic in whole batches and hands them to the worker's agent through a Faust channel.
+"""The intake: reads topics in whole batches and hands them to the worker's agent through a Faust channel.
 
 Faust's own consumer is not started: it acknowledges an event whose handler raised and commits past gaps. The
 consumer here only brings records and group membership; what was applied is a position in PostgreSQL, moved by the
@@ -64,7 +64,7 @@ class Intake(mode.Service):
 
     def __init__(
         self,
-        topic: str,
+        topics: Sequence[str],
         consumer_group: str,
         channel: Channel,
         admission: Admission,
@@ -77,7 +77,7 @@ class Intake(mode.Service):
         exit_: Exit,
     ) -> None:
         super().__init__()
-        self.topic = topic
+        self.topics = tuple(topics)
         self.consumer_group = consumer_group
         self.lanes: dict[TopicPartition, Lane] = {}
         self.polled_s = monotonic_s()
@@ -112,7 +112,7 @@ class Intake(mode.Service):
             fetch_max_wait_ms=_FETCH_WAIT_MS,
             metadata_max_age_ms=30_000,
         )
-        self._consumer.subscribe([self.topic], listener=_Listener(self))
+        self._consumer.subscribe(self.topics, listener=_Listener(self))
 
     async def on_stop(self) -> None:
         """Finish what was read, publish it, leave the group."""

@@ -16,6 +16,7 @@ from workers.erasure import identities, summary
 from workers.erasure.beginning import ACTOR
 from workers.erasure.desk import RequestDesk
 from workers.erasure.letters import RequestLetters
+from workers.proof.carrier_ledger import CarrierLedger
 from workers.proof.certificate import Certificate
 from workers.proof.desk import ProofDesk
 from workers.proof.facts import CarrierProof, Deleted, Facts, Kept, SharedTopic, StoreProof, TopicProof, Unreadable
@@ -35,13 +36,14 @@ class Certifying:
 
     def __init__(
         self, vault: SubjectVault, desk: RequestDesk, proof: ProofDesk, letters: RequestLetters,
-        stores: Mapping[str, Store],
+        stores: Mapping[str, Store], carriers: CarrierLedger,
     ) -> None:  # fmt: skip
         self._vault = vault
         self._desk = desk
         self._proof = proof
         self._letters = letters
         self._stores = stores
+        self._carriers = carriers
 
     async def certify(self, connection: Connection, now: datetime) -> int:
         """Certify what is proven; let the rest wait for its stores, no longer than the law does. Returns how many."""
@@ -76,7 +78,11 @@ class Certifying:
             row["round_id"]: row
             for row in await connection.fetch(_QUERIES["round"], list({row["round_id"] for row in rows}))
         }
-        facts = [self._facts(row, rounds[row["round_id"]], answers[row["request_id"]], now) for row in rows]
+        told = await self._carriers.standing(connection, ids)
+        facts = [
+            self._facts(row, rounds[row["round_id"]], answers[row["request_id"]], told.get(row["request_id"], ()), now)
+            for row in rows
+        ]
         certificates = await self._proof.issue_many(connection, facts, now)
         held = {row["key_subject_id"] for row in rows} - {None}
         keys = await self._vault.hold_by_id(connection, held)
@@ -93,7 +99,12 @@ class Certifying:
             await self._desk.move(connection, partly, Move.COMPLETE_PARTLY, ACTOR, now, Reason.STORE_SILENT)
 
     def _facts(
-        self, row: asyncpg.Record, round_: asyncpg.Record, answers: Sequence[asyncpg.Record], now: datetime
+        self,
+        row: asyncpg.Record,
+        round_: asyncpg.Record,
+        answers: Sequence[asyncpg.Record],
+        carriers: tuple[CarrierProof, ...],
+        now: datetime,
     ) -> Facts:
         own = json.loads(row["own"])
         unreadable = Unreadable(key_epoch=round_["key_epoch"], destroyed_at=round_["shredded_at"])
@@ -114,10 +125,7 @@ class Certifying:
                 ),
             ),
             topics=tuple(_topic(one, round_) for one in json.loads(round_["residence"] or "[]")),
-            carriers=tuple(
-                CarrierProof(carrier=name, shipments=count, told_at=round_["effective_at"])
-                for name, count in own["carriers"].items()
-            ),
+            carriers=carriers,
         )  # fmt: skip
 
     def _store(self, row: asyncpg.Record) -> StoreProof:
@@ -156,7 +164,9 @@ class Certifying:
             keys = [row["key_subject_id"] for row in rows]
             await connection.execute(_QUERIES["forget_mails"], keys)
             await connection.execute(_QUERIES["forget_keys"], keys)
-            await connection.execute(_QUERIES["forgotten"], [row["request_id"] for row in rows])
+            request_ids = [row["request_id"] for row in rows]
+            await connection.execute(_QUERIES["forgotten"], request_ids)
+            await self._carriers.forget(connection, request_ids)
             crashpoints.reach("erasure.before_forget_commit")
         return len(rows)
 

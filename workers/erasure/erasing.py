@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -15,7 +14,9 @@ from workers.engine import crashpoints, relay
 from workers.engine.database import Connection
 from workers.erasure import identities, own
 from workers.erasure.identities import Identities
+from workers.erasure.own import Told
 from workers.log import logger
+from workers.proof.carrier_ledger import CarrierLedger, CarrierNotice
 from workers.settings import Settings
 from workers.stores.directory import Store
 from workers.vault.keyring import Keyring
@@ -63,6 +64,7 @@ class Erasing:
         self._consent = consent
         self._stores = stores
         self._settings = settings
+        self._carriers = CarrierLedger(keyring)
 
     async def erase(
         self, connection: Connection, round_id: int, epoch: int, inbound: Mapping[str, int], now: datetime
@@ -76,10 +78,11 @@ class Erasing:
         addresses = [identities.email_hashes(one, self._keyring) for one in known]
         meant = sorted({number for row in rows for number in row["subject_ids"]})
         messages, told = await own.withdrawals(connection, self._settings, meant)
+        await self._tell(connection, rows, told, now)
         every = sorted({hash_ for found in addresses for hash_ in found})
         erased = await own.erase(connection, self._consent, meant, every, now)
         counted = [
-            json.dumps({"deleted": erased.of(row["subject_ids"], found), "carriers": _carriers(row, told)})
+            json.dumps({"deleted": erased.of(row["subject_ids"], found)})
             for row, found in zip(rows, addresses, strict=True)
         ]
         await connection.execute(_QUERIES["erased"], [row["request_id"] for row in rows], counted, now)
@@ -88,6 +91,14 @@ class Erasing:
         await relay.add(connection, self._settings, _SHARD, now, messages)
         crashpoints.reach("erasure.before_erase_commit")
         return len(rows)
+
+    async def _tell(
+        self, connection: Connection, rows: Sequence[asyncpg.Record], told: Sequence[Told], now: datetime
+    ) -> None:
+        """Remember who was told to forget, until the certificate (GDPR 19)."""
+        requests = {number: row["request_id"] for row in rows for number in row["subject_ids"]}
+        notices = [CarrierNotice(requests[one.subject_id], one.carrier, one.withdrawal_id) for one in told]
+        await self._carriers.tell(connection, notices, now)
 
     async def _ask_stores(
         self, connection: Connection, rows: Sequence[asyncpg.Record], known: Sequence[Identities], now: datetime
@@ -113,10 +124,3 @@ def _first_state(store: Store, known: Identities) -> tuple[str, str | None]:
     if any(named.get(name) for name in store.identifiers):
         return "to_erase", None
     return "unconfirmed", "the request says nothing that this store finds people by"
-
-
-def _carriers(row: asyncpg.Record, told: Mapping[int, Counter[str]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for number in row["subject_ids"]:
-        total.update(told.get(number, Counter()))
-    return dict(sorted(total.items()))

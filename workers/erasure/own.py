@@ -19,6 +19,14 @@ _BY_SUBJECT: Final = {"shipments": "erase_shipments", "disclosures": "erase_disc
 _BY_REFERENCE: Final = {"dead_letters": "erase_dead_letters", "staff_disclosures": "erase_staff_disclosures"}
 
 
+class Told(NamedTuple):
+    """A carrier that is told to forget an address of a subject, by an event with this id."""
+
+    subject_id: int
+    carrier: str
+    withdrawal_id: str
+
+
 class Erased(NamedTuple):
     """What was deleted: counts by table, of each subject and of each address that mails came from."""
 
@@ -36,14 +44,14 @@ class Erased(NamedTuple):
 
 async def withdrawals(
     connection: Connection, settings: Settings, subject_ids: Sequence[int]
-) -> tuple[list[Message], dict[int, Counter[str]]]:
-    """A tombstone for each address that a carrier still holds, and how many of each carrier, by subject."""
+) -> tuple[list[Message], list[Told]]:
+    """A tombstone for each address that a carrier still holds, and who is told by it."""
     rows = await connection.fetch(_QUERIES["shipments_of"], subject_ids)
     held = [row for row in rows if row["state"] == "assigned"]
-    told: dict[int, Counter[str]] = {}
-    for row in held:
-        told.setdefault(row["subject_id"], Counter())[row["carrier"]] += 1
-    return [_tombstone(row, settings) for row in held], told
+    tombstones = [_tombstone(row, settings) for row in held]
+    return tombstones, [
+        Told(row["subject_id"], row["carrier"], one.event_id) for row, one in zip(held, tombstones, strict=True)
+    ]
 
 
 async def erase(

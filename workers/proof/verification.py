@@ -16,7 +16,7 @@ from workers.proof.signing import PublicKeys
 
 LIMITS = (
     "A certificate repeats what each store answered when it looked again; it cannot show that a store told the truth.",
-    "Who holds the signing key can write another chain: compare with certificates that others keep (--kept FILE).",
+    "Who holds the signing key can write another chain: compare it with what others keep (verify FILE --chain).",
     "Certificates taken from the end leave no trace in a file of the chain: compare its last one with a kept one.",
     "One certificate by itself does not show that the chain before and after it is whole.",
 )

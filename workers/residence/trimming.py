@@ -39,10 +39,16 @@ class Standing(NamedTuple):
 
 
 class Trimmer:
-    """One per process; `start` before use. Errors are aiokafka's and asyncpg's."""
+    """One per process; `start` before use. Errors are aiokafka's and asyncpg's.
 
-    def __init__(self, inbound: Iterable[Topic], pool: asyncpg.Pool, settings: Settings) -> None:
-        self._topics = {topic.name: topic for topic in inbound}
+    `besides` are trimmed as well, but no proof waits for them: answers to an erasure come after it.
+    """
+
+    def __init__(
+        self, inbound: Iterable[Topic], pool: asyncpg.Pool, settings: Settings, besides: Iterable[Topic] = ()
+    ) -> None:
+        self._inbound = {topic.name: topic for topic in inbound}
+        self._topics = {**self._inbound, **{topic.name: topic for topic in besides}}
         self._pool = pool
         self._settings = settings
         self._strangers: tuple[float, frozenset[str]] = (0.0, frozenset())
@@ -98,7 +104,7 @@ class Trimmer:
         strangers = await self._with_strangers()
         starts = await self._consumer.beginning_offsets(await self._partitions())
         found = []
-        for name, topic in self._topics.items():
+        for name, topic in self._inbound.items():
             mine = {one: offset for one, offset in starts.items() if one.topic == name}
             assert mine, "no partition was looked at"
             if topic.ownership != "own" or name in strangers:

@@ -1,5 +1,7 @@
 """The worker `requests`: what people ask about their data, the erasure, and the stores' receipts."""
 
+from collections.abc import Iterable
+
 from topics import catalogue
 from topics.topic import Topic, TopicOverride
 from workers import carriers, clock, receipts, requests
@@ -9,11 +11,13 @@ from workers.erasure.certifying import Certifying
 from workers.erasure.desk import RequestDesk
 from workers.erasure.eraser import Eraser
 from workers.erasure.erasing import Erasing
+from workers.erasure.escalation import Escalation
 from workers.erasure.fanout import FanOut
 from workers.erasure.letters import RequestLetters
 from workers.erasure.people import People
 from workers.mail.desk import MailDesk
 from workers.proof import signing
+from workers.proof.carrier_ledger import CarrierLedger
 from workers.proof.desk import ProofDesk
 from workers.residence.rollers import Rollers
 from workers.residence.trimming import Trimmer
@@ -42,12 +46,15 @@ def wire(app: host.Host, parts: Parts) -> Wired:
         Beginning(vault, People(vault, keyring), consents, desk, letters, settings),
         Erasing(vault, keyring, consents, stores, settings),
         FanOut(vault, stores, settings),
-        Certifying(vault, desk, proof, letters, stores),
-        Trimmer(inbound(settings), parts.pool, settings),
+        Certifying(vault, desk, proof, letters, stores, CarrierLedger(keyring)),
+        Trimmer(inbound(settings), parts.pool, settings, answers(settings, parts.carriers)),
         Rollers(_carrier_topics(settings), settings),
         stores, settings, parts.metrics, clock.system_clock, parts.exit,
     )  # fmt: skip
-    services = [*taken.services, *answered.services, eraser]
+    escalation = Escalation(
+        parts.pool, vault, keyring, MailDesk(), settings, clock.system_clock, parts.exit
+    )  # fmt: skip
+    services = [*taken.services, *answered.services, eraser, escalation]
     return Wired(services, taken.intakes + answered.intakes)
 
 
@@ -59,3 +66,9 @@ def inbound(settings: Settings) -> list[Topic]:
 
 def _carrier_topics(settings: Settings) -> list[str]:
     return [catalogue.carrier_addresses(settings.prefix, name) for name in carriers.load(settings.carriers_dir)]
+
+
+def answers(settings: Settings, names: Iterable[str]) -> list[Topic]:
+    """The topics that carriers answer by, with orders' numbers in them."""
+    declared = catalogue.catalogue(settings.prefix, names)
+    return [topic for topic in declared if topic.template == catalogue.CARRIER_RECEIPTS]

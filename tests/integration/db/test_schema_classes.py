@@ -10,6 +10,7 @@ import asyncpg
 from workers.db import migrate
 
 CLASSES = {
+    "carrier_notices": {"none": "carrier told_at outcome acknowledged_at", "pseudonym": "withdrawal_hash request_id"},
     "certificate_head": {"none": "only_row sequence hash"},
     "certificates": {"none": "sequence outcome issued_at hash document", "pseudonym": "request_id"},
     "consent_events": {
@@ -34,7 +35,7 @@ CLASSES = {
         "sealed": "wrapped_key sealed",
     },
     "disclosures": {
-        "none": "revision recipient recipient_kind action fields purpose legal_basis disclosed_at",
+        "none": "revision recipient recipient_kind action fields purpose legal_basis disclosed_at acknowledged_at",
         "pseudonym": "subject_id shipment_id",
     },
     "erased_references": {"none": "erased_at", "pseudonym": "reference_hash"},

@@ -65,6 +65,8 @@ def test_the_erased_are_gone_everywhere_and_the_others_untouched(settings: Setti
         assert one["outcome"] == "completed"
         assert one["stores"][0]["verified_absent_at"] is not None
         assert one["own_stores"][0]["rendered_unreadable"]["key_epoch"] >= 1
+        (carrier,) = one["carriers"]
+        assert (carrier["carrier"], carrier["shipments"], carrier["acknowledged"]) == ("gls", 1, 0)
 
 
 def test_what_is_older_stays_away_and_who_orders_again_is_a_new_person(settings: Settings, tmp_path: Path) -> None:

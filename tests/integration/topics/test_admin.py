@@ -106,7 +106,9 @@ def test_partitions_grow_and_never_shrink(cluster: Cluster) -> None:
 def test_nothing_is_deleted_untold(cluster: Cluster) -> None:
     cluster.apply("ups", "gls")
     left = cluster.changes("ups")
-    assert [(type(change), change.topic) for change in left] == [(Notice, f"{cluster.prefix}carrier.gls.addresses")]
+    assert [(type(change), change.topic) for change in left] == [
+        (Notice, f"{cluster.prefix}carrier.gls.{what}") for what in ("addresses", "receipts")
+    ]
     cluster.admin.apply(left)
     assert "carrier.gls.addresses" in cluster.names()
     cluster.apply("ups", delete=f"{cluster.prefix}carrier.gls.addresses")

@@ -22,7 +22,7 @@ VALUES = {
     "certificate_summary": "The web shop: deleted; a later look found nothing.\n\nGLS: was told.", "number": "17",
     "fingerprint": "ab" * 32, "authority": "https://www.cnil.fr", "refusal": "no_match", "reason": "See above.",
     "until": "2026-03-15",
-    "due_on": "2026-04-01",
+    "due_on": "2026-04-01", "days_left": "5", "state": "in_progress",
 }  # fmt: skip
 EVERY = [(name, language) for name in templates.names() for language in templates.LANGUAGES]
 
@@ -68,6 +68,27 @@ def test_its_words_are_in_its_language_and_readable(name: str, language: str) ->
     ]
     assert pairs
     assert min(received.contrast(*pair) for pair in pairs) >= 4.5
+
+
+@pytest.mark.parametrize(("days_left", "word"), [("5", "within 5 days"), ("-1", "Missed deadline")])
+def test_staff_read_whether_a_deadline_is_near_or_was_missed(days_left: str, word: str) -> None:
+    content = templates.render("requests_due", "en", {**VALUES, "days_left": days_left})
+    assert word in content.subject
+    assert ("complain to the supervisory authority" in content.text) is (days_left == "-1")
+
+
+REFUSALS = [
+    "suspected_fraud", "insuf_verification", "no_match", "claim_not_covered", "outside_jurisdiction",
+    "too_many_requests",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("language", templates.LANGUAGES)
+def test_a_refusal_gives_its_reason_and_the_remedies(language: str) -> None:
+    """GDPR 12(4)."""
+    texts = [templates.render("request_refused", language, {**VALUES, "refusal": one}).text for one in REFUSALS]
+    assert len(set(texts)) == len(REFUSALS)
+    assert all(VALUES["authority"] in text and "77" in text for text in texts)
 
 
 def test_every_sentence_has_a_translation() -> None:

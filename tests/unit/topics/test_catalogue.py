@@ -41,6 +41,9 @@ def test_holds_every_topic_of_the_pipeline() -> None:
         "stores.dead-letters",
         "receipts.dead-letters",
         "ledger",
+        "carrier.dhl-express.receipts",
+        "carrier.ups.receipts",
+        "carrier_receipts.dead-letters",
     ]
 
 
@@ -74,7 +77,8 @@ def test_a_carrier_topic_is_read_by_that_carrier_alone() -> None:
 
 def test_no_topic_is_keyed_by_what_identifies_a_person_directly(topic: Topic) -> None:
     assert topic.key in {
-        "customer reference", "shipment id", "dead letter id", "version", "request id", "store", "ledger entry", "none",
+        "customer reference", "shipment id", "dead letter id", "version", "request id", "store", "ledger entry",
+        "carrier", "none",
     }  # fmt: skip
 
 
@@ -90,7 +94,7 @@ def test_each_event_of_the_contract_has_its_topic_and_no_topic_names_another() -
     by_contract: dict[str, set[str]] = {}
     for spec in registry.EVENTS.values():
         template = spec.topic.replace("{carrier}", "<name>")
-        for worker in ("shipping", "newsletter", "announcements", "requests", "stores", "receipts"):
+        for worker in ("shipping", "carrier_receipts", "newsletter", "announcements", "requests", "stores", "receipts"):
             by_contract.setdefault(template.replace("{worker}", worker), set()).add(spec.type)
     by_catalogue = {topic.template: set(topic.events) for topic in declared().values() if topic.events}
     assert by_catalogue == by_contract

@@ -109,3 +109,9 @@ from requests where closed_at is null group by state
 
 -- name: annotate
 update request_events set note = $2 where request_id = $1
+
+-- name: due
+-- The first of the open requests whose deadline is in this window, and how many there are.
+select request_id, state, due_at, count(*) over () as requests
+from requests where closed_at is null and due_at > $1 and due_at <= $2
+order by due_at, request_id limit 1
