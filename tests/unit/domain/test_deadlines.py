@@ -1,6 +1,6 @@
 """One month by calendar, to the end of the last day, where the controller is."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -66,7 +66,8 @@ def test_days_left_reach_0_on_the_last_day_and_the_end_comes_after_it(
     due = deadline(received_at, zone)
     now = due.ends_at(zone) + timedelta(hours=hours)
     assert (due.days_left(now, zone) < 0) is (now >= due.ends_at(zone))
-    assert due.days_left(now, zone) == due.days_left(now + timedelta(days=1), zone) + 1
+    tomorrow = datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(12), zone)
+    assert due.days_left(now, zone) == due.days_left(tomorrow, zone) + 1
 
 
 @pytest.mark.parametrize(
