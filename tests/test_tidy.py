@@ -35,7 +35,7 @@ REGISTRIES = re.compile(
             ("pypi", ".org"),
             ("python", "hosted.org"),
             ("maven", ".org"),
-            ("repo.maven", ".apache.org"),
+            ("repo.ma", "ven.apache.org"),
             ("central.sona", "type.com"),
             ("registry.", "npmjs"),
             ("crates", ".io"),

@@ -58,7 +58,7 @@ def opened(box: Postbox, row: object) -> bytes:
     return (
         Inbox(box.ring)
         .unseal(
-            Sealed(row["fingerprint"], row["wrapped_key"], row["key_epoch"], row["sealed"])  # type: ignore[index]
+            Sealed(row["fingerprint"], row["wrapped_key"], row["key_epoch"], row["sealed"])  # type: ignore[index]  # the one row is there
         )
         .content
     )

@@ -106,7 +106,7 @@ def test_a_token_over_two_pieces_of_a_large_file_is_found_once(tmp_path: Path, s
 
 @pytest.mark.parametrize("packed", [gzip.compress, bz2.compress, lzma.compress], ids=["gzip", "bzip2", "xz"])
 def test_a_compressed_file_is_unpacked_whatever_it_is_called(tmp_path: Path, packed: object) -> None:
-    (tmp_path / "export").write_bytes(packed(bytes(5 << 20) + _UTF8))  # type: ignore[operator]
+    (tmp_path / "export").write_bytes(packed(bytes(5 << 20) + _UTF8))  # type: ignore[operator]  # one of the packers above
     [finding] = scan([TOKEN], [tmp_path]).findings
     assert finding.what.startswith("file, inside")
 
