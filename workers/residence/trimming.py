@@ -115,18 +115,18 @@ class Trimmer:
         return found
 
     async def _done(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Up to where every group that reads a partition has applied and published."""
+        """Up to where every group that reads a partition has applied and published. Two questions a group."""
         assert self._admin is not None
-        done: dict[TopicPartition, int] = {}
-        for one in partitions:
-            offsets = []
-            for consumer in self._topics[one.topic].consume:
-                group = self._settings.group(consumer)
-                applied = await self._pool.fetchval(_POSITIONS["read"], group, one.topic, one.partition)
-                committed = (await self._admin.list_consumer_group_offsets(group, partitions=[one])).get(one)
-                offsets += [applied or 0, max(0, committed.offset) if committed is not None else 0]
-            done[one] = min(offsets, default=0)
-        return done
+        done: dict[TopicPartition, list[int]] = {one: [] for one in partitions}
+        for group in sorted({self._settings.group(name) for topic in self._topics.values() for name in topic.consume}):
+            rows = await self._pool.fetch(_POSITIONS["of_group"], group)
+            applied = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+            committed = await self._admin.list_consumer_group_offsets(group)
+            for one, offsets in done.items():
+                if group in {self._settings.group(name) for name in self._topics[one.topic].consume}:
+                    published = committed[one].offset if one in committed else 0
+                    offsets += [applied.get(one, 0), max(0, published)]
+        return {one: min(offsets, default=0) for one, offsets in done.items()}
 
     async def _with_strangers(self) -> frozenset[str]:
         """Topics on which a group that the catalogue does not name has committed. Looked at every half minute."""

@@ -36,7 +36,7 @@ _SHORT = 8
 T = TypeVar("T")
 
 
-class Counter:
+class Clerk:
     """What a command works with."""
 
     def __init__(self, settings: Settings, connection: asyncpg.Connection) -> None:
@@ -66,7 +66,7 @@ def new(emails: Sequence[str], references: Sequence[str], language: str, because
         raise UsageError(f"--customer-ref looks like {IDENTIFIER_PATTERN}")
     known_by = Identities(tuple(normalise(one) for one in emails), tuple(references))
 
-    async def work(at: Counter) -> tuple[UUID, bool]:
+    async def work(at: Clerk) -> tuple[UUID, bool]:
         number = uuid.uuid4()
         key = await at.desk.key(at.connection, number)
         await at.desk.open(at.connection, [Opening(number, "staff", language, known_by, key, at.actor)], at.now)
@@ -83,7 +83,7 @@ def print_list(state: str | None, all_: bool, limit: int, as_json: bool) -> None
     if state is not None and state not in set(RequestState):
         raise UsageError(f"--state is one of {', '.join(RequestState)}")
 
-    async def work(at: Counter) -> list[asyncpg.Record]:
+    async def work(at: Clerk) -> list[asyncpg.Record]:
         return list(await at.connection.fetch(_REQUESTS["list"], state, not all_, limit))
 
     rows = _run(work)
@@ -96,7 +96,7 @@ def print_list(state: str | None, all_: bool, limit: int, as_json: bool) -> None
 def show(number: str, as_json: bool) -> None:
     """One request with its history and its stores."""
 
-    async def work(at: Counter) -> tuple[asyncpg.Record, list[asyncpg.Record], list[asyncpg.Record]]:
+    async def work(at: Clerk) -> tuple[asyncpg.Record, list[asyncpg.Record], list[asyncpg.Record]]:
         row = await at.find(number)
         events = await at.connection.fetch(_REQUESTS["events"], row["request_id"])
         stores = await at.connection.fetch(_REQUESTS["stores"], row["request_id"])
@@ -132,7 +132,7 @@ def hold(number: str, because: str) -> None:
 def release(number: str, because: str) -> None:
     """Go on; a request that waits for a delivery does not wait any more."""
 
-    async def work(at: Counter) -> RequestState:
+    async def work(at: Clerk) -> RequestState:
         row = await at.find(number)
         await at.connection.execute(_REQUESTS["hold_until"], [row["request_id"]], at.now)
         moved = await at.desk.move(at.connection, [row["request_id"]], Move.RELEASE, at.actor, at.now, None, because)
@@ -146,7 +146,7 @@ def refuse(number: str, reason: str, because: str) -> None:
     if reason not in REFUSALS:
         raise UsageError(f"--reason is one of {', '.join(sorted(REFUSALS))}")
 
-    async def work(at: Counter) -> RequestState:
+    async def work(at: Clerk) -> RequestState:
         row = await at.find(number)
         locked = (await at.desk.load(at.connection, [row["request_id"]]))[row["request_id"]]
         keys = await at.vault.hold_by_id(at.connection, {locked["key_subject_id"]} - {None})
@@ -169,7 +169,7 @@ def refuse(number: str, reason: str, because: str) -> None:
 def retry(number: str) -> None:
     """Ask again; prints which stores."""
 
-    async def work(at: Counter) -> list[str]:
+    async def work(at: Clerk) -> list[str]:
         row = await at.find(number)
         rows = await at.connection.fetch(_ERASURE["ask_again"], row["request_id"], at.now)
         return [one["store"] for one in rows]
@@ -179,7 +179,7 @@ def retry(number: str) -> None:
 
 
 def _move(number: str, what: Move, reason: Reason | None, because: str) -> None:
-    async def work(at: Counter) -> RequestState:
+    async def work(at: Clerk) -> RequestState:
         row = await at.find(number)
         moved = await at.desk.move(at.connection, [row["request_id"]], what, at.actor, at.now, reason, because)
         return moved[row["request_id"]]
@@ -187,14 +187,14 @@ def _move(number: str, what: Move, reason: Reason | None, because: str) -> None:
     typer.echo(_run(work))
 
 
-def _run(work: Callable[[Counter], Awaitable[T]]) -> T:
+def _run(work: Callable[[Clerk], Awaitable[T]]) -> T:
     async def run() -> T:
         settings = settings_module.load()
         async with connections.database(settings) as connection:
             await migrate.check(connection)
             try:
                 async with connection.transaction():
-                    return await work(Counter(settings, connection))
+                    return await work(Clerk(settings, connection))
             except Refused as refused:
                 raise UsageError(refused.reason) from None
 

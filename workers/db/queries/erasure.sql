@@ -39,9 +39,6 @@ where stored.request_id = known.request_id
 select shipment_id, subject_id, carrier, state, revision, recipient
 from shipments where subject_id = any($1::bigint[]) order by shipment_id
 
--- name: contacts_of
-select contact_id, subject_id from contacts where subject_id = any($1::bigint[]) order by contact_id
-
 -- name: open_round
 insert into erasure_rounds (key_epoch, fenced_at) values ($1, $2) returning round_id
 

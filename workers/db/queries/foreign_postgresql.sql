@@ -11,9 +11,6 @@ select attname as name,
 from pg_attribute join pg_type on pg_type.oid = atttypid
 where attrelid = to_regclass($1) and attnum > 0 and not attisdropped
 
--- name: exists
-select to_regclass($1) is not null
-
 -- name: references
 -- Which table refers to which, by their object ids as the store file names them.
 select referring.name as referring, referred.name as referred

@@ -12,6 +12,3 @@ set carrier = changed.carrier, state = changed.state, revision = changed.revisio
 from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::boolean[], $6::bytea[], $8::uuid[])
     as changed (shipment_id, carrier, state, revision, contact_consent, recipient, email_hash)
 where stored.shipment_id = changed.shipment_id
-
--- name: count_by_carrier
-select carrier, state, count(*) as shipments from shipments group by carrier, state order by carrier, state
