@@ -4,10 +4,13 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 
 from aiokafka import codec
+from aiokafka.record.util import calc_crc32c
 
 from workers.scan.views import View
 
 _HEADER = struct.Struct(">qiibIh")  # base offset, length, leader epoch, magic, CRC, attributes
+_CRC = struct.Struct(">I")
+_CRC_AT, _CHECKED_FROM = 17, 21
 _RECORDS_START = 61
 _LENGTH_OF = 12
 _MAX_BATCH_BYTES = 256 << 20
@@ -71,10 +74,11 @@ class KafkaBatches:
         if len(self._pending) - start < size:
             return None
         name, decompress = _CODECS.get(attributes & 7, (f"codec {attributes & 7}", None))
+        batch = bytes(self._pending[start : start + size])
         try:
-            if decompress is None:
-                raise ValueError
-            records = decompress(bytes(self._pending[start + _RECORDS_START : start + size]))
+            if decompress is None or calc_crc32c(batch[_CHECKED_FROM:]) != _CRC.unpack_from(batch, _CRC_AT)[0]:
+                raise ValueError("damaged")  # some of it might decompress all the same, to something else
+            records = decompress(batch[_RECORDS_START:])
         except Exception as error:  # whatever a broken batch makes a decompressor raise
             self.unread.append(f"record batch at {place} ({name}) does not decompress: {type(error).__name__}")
             return View(place, "", b"")
