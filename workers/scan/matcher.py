@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
-from ahocorasick_rs import BytesAhoCorasick
+from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from workers.scan import forms
 from workers.scan.forms import Pattern
 
 _LINE_BREAK = re.compile(rb"[\r\n]")
+# Up to here all patterns together are searched with a full table, twice as fast and some 50 MB large.
+_TABLE_MAX_BYTES = 200_000
 _SOFT_BREAK = re.compile(rb"=\r?\n")
 
 
@@ -68,7 +70,9 @@ class _Automaton:
         for pattern in patterns:
             self._patterns.setdefault(pattern.content, []).append(pattern)
         self._contents = list(self._patterns)
-        self._automaton = BytesAhoCorasick(self._contents) if self._contents else None
+        few = sum(map(len, self._contents)) <= _TABLE_MAX_BYTES
+        form = Implementation.DFA if few else Implementation.ContiguousNFA
+        self._automaton = BytesAhoCorasick(self._contents, implementation=form) if self._contents else None
 
     def search(self, piece: bytes) -> list[tuple[int, int, Pattern]]:
         if self._automaton is None:
