@@ -3,7 +3,7 @@
     begin       verified requests: consents end, subjects are fenced                         (beginning)
     erase       once nothing applied before can come out: carriers told, rows deleted        (erasing)
     ask         tasks to the stores, verification after erasure                              (fanout)
-    prove       inbound topics trimmed, the key epoch destroyed                              (here)
+    prove       inbound topics trimmed, carriers' compacted, the key epoch destroyed         (here)
     certify     certificate, answer to the person, end of the request's own key              (certifying)
 
 Each step is a transaction that is safe to repeat; killed anywhere, the next one goes on from what was committed.
@@ -11,14 +11,14 @@ Each step is a transaction that is safe to repeat; killed anywhere, the next one
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
 import mode
 from aiokafka.errors import KafkaError
 
-from workers.clock import Clock
+from workers.clock import Clock, monotonic_s
 from workers.db import sql
 from workers.engine import crashpoints, database
 from workers.engine.database import Connection
@@ -31,6 +31,7 @@ from workers.erasure.fanout import FanOut
 from workers.errors import Retry
 from workers.log import logger
 from workers.metrics import Metrics
+from workers.residence.carrier_look import CarrierLook
 from workers.residence.rollers import Rollers
 from workers.residence.trimming import Trimmer
 from workers.settings import Settings
@@ -49,8 +50,8 @@ class Eraser(mode.Service):
 
     def __init__(
         self, pool: asyncpg.Pool, beginning: Beginning, erasing: Erasing, fan_out: FanOut, certifying: Certifying,
-        trimmer: Trimmer, rollers: Rollers, stores: Mapping[str, Store], settings: Settings, metrics: Metrics,
-        clock: Clock, exit_: Exit,
+        trimmer: Trimmer, rollers: Rollers, carriers: CarrierLook, stores: Mapping[str, Store], settings: Settings,
+        metrics: Metrics, clock: Clock, exit_: Exit,
     ) -> None:  # fmt: skip
         super().__init__()
         self._pool = pool
@@ -60,6 +61,8 @@ class Eraser(mode.Service):
         self._certifying = certifying
         self._trimmer = trimmer
         self._rollers = rollers
+        self._carriers = carriers
+        self._look_again_s = 0.0
         self._stores = stores
         self._settings = settings
         self._metrics = metrics
@@ -138,6 +141,7 @@ class Eraser(mode.Service):
         if any(one["shredded_at"] is None for one in rounds):
             rotated = await rotation.rotate(self._pool, self._settings.keyring_dir, self._clock)
             await self._pool.execute(_QUERIES["shredded"], rotated.retired_epoch, self._clock())
+        await self._look_at_carriers(rounds)
         for one in rounds:
             standing = await self._trimmer.standing(json.loads(one["inbound"] or "{}"))
             if all(topic.is_past for topic in standing):
@@ -145,6 +149,21 @@ class Eraser(mode.Service):
                 now = self._clock()
                 await self._pool.execute(_QUERIES["prove"], one["round_id"], now, residence)
         return len(await self._pool.fetch(_QUERIES["proven"]))
+
+    async def _look_at_carriers(self, rounds: Sequence[asyncpg.Record]) -> None:
+        """One look for all rounds that wait for compaction; the next one not before something can have changed."""
+        waiting = {one["round_id"]: _withdrawn(one) for one in rounds if one["compacted_at"] is None}
+        if any(waiting.values()):
+            if monotonic_s() < self._look_again_s:
+                waiting = {round_id: topics for round_id, topics in waiting.items() if not topics}
+            else:
+                self._look_again_s = monotonic_s() + max(1.0, self._settings.segment_ms / 10_000)
+        left = await self._carriers.left(_together(waiting.values()))
+        compacted = [
+            round_id for round_id, topics in waiting.items()
+            if all(left.get(topic, set()).isdisjoint(keys) for topic, keys in topics.items())
+        ]  # fmt: skip
+        await self._pool.execute(_QUERIES["compacted"], compacted, self._clock())
 
     async def _count(self) -> None:
         now = self._clock()
@@ -191,3 +210,16 @@ class Eraser(mode.Service):
     @mode.Service.task
     async def _run(self) -> None:
         await self._exit.guard(self._until_stopped())
+
+
+def _withdrawn(round_: asyncpg.Record) -> dict[str, list[str]]:
+    """Shipments by carrier's topic."""
+    return dict(json.loads(round_["withdrawn"] or "{}"))
+
+
+def _together(rounds: Iterable[Mapping[str, Sequence[str]]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for topics in rounds:
+        for topic, keys in topics.items():
+            found.setdefault(topic, set()).update(keys)
+    return found

@@ -80,6 +80,7 @@ class Erasing:
         messages, told = await own.withdrawals(connection, self._settings, meant)
         await self._tell(connection, rows, told, now)
         every = sorted({hash_ for found in addresses for hash_ in found})
+        disclosed = await own.disclosed(connection, self._settings, meant)
         erased = await own.erase(connection, self._consent, meant, every, now)
         counted = [
             json.dumps({"deleted": erased.of(row["subject_ids"], found)})
@@ -87,7 +88,9 @@ class Erasing:
         ]
         await connection.execute(_QUERIES["erased"], [row["request_id"] for row in rows], counted, now)
         await self._ask_stores(connection, rows, known, now)
-        await connection.execute(_QUERIES["round_erased"], round_id, now, json.dumps(dict(inbound)), epoch)
+        await connection.execute(
+            _QUERIES["round_erased"], round_id, now, json.dumps(dict(inbound)), epoch, json.dumps(disclosed)
+        )
         await relay.add(connection, self._settings, _SHARD, now, messages)
         crashpoints.reach("erasure.before_erase_commit")
         return len(rows)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from topics import catalogue
 from workers.consent.desk import ConsentDesk
 from workers.db import sql
 from workers.engine.database import Connection
@@ -52,6 +53,15 @@ async def withdrawals(
     return tombstones, [
         Told(row["subject_id"], row["carrier"], one.event_id) for row, one in zip(held, tombstones, strict=True)
     ]
+
+
+async def disclosed(connection: Connection, settings: Settings, subject_ids: Sequence[int]) -> dict[str, list[str]]:
+    """The shipments whose addresses a carrier's topic ever held, by topic: also those withdrawn long before."""
+    found: dict[str, list[str]] = {}
+    for row in await connection.fetch(_QUERIES["disclosed_to_carriers"], subject_ids):
+        topic = catalogue.carrier_addresses(settings.prefix, row["recipient"])
+        found.setdefault(topic, []).append(row["shipment_id"])
+    return found
 
 
 async def erase(

@@ -19,6 +19,7 @@ from workers.mail.desk import MailDesk
 from workers.proof import signing
 from workers.proof.carrier_ledger import CarrierLedger
 from workers.proof.desk import ProofDesk
+from workers.residence.carrier_look import CarrierLook
 from workers.residence.rollers import Rollers
 from workers.residence.trimming import Trimmer
 from workers.settings import Settings
@@ -49,6 +50,7 @@ def wire(app: host.Host, parts: Parts) -> Wired:
         Certifying(vault, desk, proof, letters, stores, CarrierLedger(keyring)),
         Trimmer(inbound(settings), parts.pool, settings, answers(settings, parts.carriers)),
         Rollers(_carrier_topics(settings), settings),
+        CarrierLook(settings),
         stores, settings, parts.metrics, clock.system_clock, parts.exit,
     )  # fmt: skip
     escalation = Escalation(

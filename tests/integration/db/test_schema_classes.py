@@ -40,7 +40,8 @@ CLASSES = {
     },
     "erased_references": {"none": "erased_at", "pseudonym": "reference_hash"},
     "erasure_rounds": {
-        "none": "round_id state key_epoch fenced_at effective_at inbound trimmed_at shredded_at residence",
+        "none": "round_id state key_epoch fenced_at effective_at inbound trimmed_at compacted_at shredded_at residence",
+        "pseudonym": "withdrawn",
     },
     "events_seen": {"none": "seen_at", "pseudonym": "event_key"},
     "floods": {"none": "kind window_start count", "pseudonym": "flood_hash"},

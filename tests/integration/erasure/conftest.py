@@ -48,5 +48,5 @@ def settings(stack: Endpoints, prefix: str, database: str, tmp_path: Path, chose
     (stores / "exports.yaml").write_text(yaml.safe_dump(head))
     return lethe.prepare(
         stack, prefix, database, tmp_path, stores_dir=stores, orders_in_flight="cancel", erasure_poll_s=0.1,
-        sink_dir=tmp_path / "mails", smtp_port=ports.choose(1)[0], **chosen,
+        sink_dir=tmp_path / "mails", smtp_port=ports.choose(1)[0], **{"segment_ms": 1000, **chosen},
     )  # fmt: skip

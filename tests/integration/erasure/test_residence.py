@@ -17,12 +17,15 @@ from deploy.local.stack import Stack
 from tests.integration.erasure.conftest import WORKERS
 from tests.support import lethe
 from tests.support.endpoints import Endpoints
-from tests.support.erasure import order, rows, subscribed
+from tests.support.erasure import order, rows, states, subscribed
 from tests.support.planted import ERASED, PEOPLE, ask, email, name, populate, wait_for
 from tests.support.waiting import wait_until
 from tests.support.worker_process import worker_process
+from topics.admin import Admin
 from topics.catalogue import ROLLER_KEY
+from topics.plan import SetConfig
 from workers.engine import database as database_module
+from workers.residence.carrier_look import CarrierLook
 from workers.residence.rollers import Rollers
 from workers.residence.trimming import Trimmer
 from workers.scan import scanner
@@ -31,6 +34,9 @@ from workers.wiring.requests import inbound
 
 ERASED_NAMES = [name(number) for number in range(ERASED)]
 LEFT_BEHIND = ("keyring", "exports", "worker.log")
+_ALL_BUT_COMPACTED = """
+    select 1 from erasure_rounds join requests using (round_id) join request_stores as s using (request_id)
+    where trimmed_at is not null and shredded_at is not null and s.state = 'absent'"""
 OTHER_NAMES = [name(number) for number in range(ERASED, PEOPLE)]
 
 
@@ -132,6 +138,30 @@ def check_left_alone(settings: Settings, tmp_path: Path) -> None:
     assert shared["shared"]["retention_days"] == 7
     assert shared["trimmed_at"] is None
     assert [one["shared"] for one in named.values()] == [None] * 2
+
+
+@pytest.mark.parametrize("chosen", [{"segment_ms": 3_600_000}], ids=["segments stay open"])
+def test_no_certificate_before_the_addresses_have_left_the_carriers_topics(settings: Settings, tmp_path: Path) -> None:
+    topic = settings.topic("carrier.gls.addresses")
+
+    def left() -> dict[str, set[str]]:
+        return lethe.in_a_loop(CarrierLook(settings).left({topic: ["o-0", "o-1"]}))
+
+    with worker_process(settings, WORKERS):
+        populate(settings, tmp_path)
+        requests = ask(settings, [0])
+        wait_until(lambda: rows(settings, _ALL_BUT_COMPACTED), 60, "trimmed, shredded, absent downstream")
+        time.sleep(2)
+        assert list(states(settings, requests).values()) != ["completed"]
+        assert rows(settings, "select 1 from certificates") == []
+    assert left() == {topic: {"o-0", "o-1"}}
+
+    short = {"segment.ms": "1000", "max.compaction.lag.ms": "1000"}
+    Admin(settings.kafka_admin).apply(SetConfig(topic, name, None, value) for name, value in short.items())
+    with worker_process(settings.model_copy(update={"segment_ms": 1000}), WORKERS):
+        wait_for(settings, requests, "completed")
+    assert left() == {topic: {"o-1"}}
+    assert rows(settings, "select 1 from erasure_rounds where withdrawn is not null") == [], "shipments are forgotten"
 
 
 async def test_what_was_not_applied_is_never_trimmed(settings: Settings, pool: asyncpg.Pool, tmp_path: Path) -> None:

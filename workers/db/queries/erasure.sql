@@ -39,6 +39,10 @@ where stored.request_id = known.request_id
 select shipment_id, subject_id, carrier, state, revision, recipient
 from shipments where subject_id = any($1::bigint[]) order by shipment_id
 
+-- name: disclosed_to_carriers
+select distinct recipient, shipment_id from disclosures
+where subject_id = any($1::bigint[]) and recipient_kind = 'carrier' order by recipient, shipment_id
+
 -- name: open_round
 insert into erasure_rounds (key_epoch, fenced_at) values ($1, $2) returning round_id
 
@@ -62,7 +66,7 @@ from unnest($1::uuid[], $2::text[], $3::bytea[]) as entered (request_id, subject
 where stored.request_id = entered.request_id
 
 -- name: rounds
-select round_id, state, key_epoch, fenced_at, effective_at, inbound, trimmed_at, shredded_at
+select round_id, state, key_epoch, fenced_at, effective_at, inbound, withdrawn, trimmed_at, compacted_at, shredded_at
 from erasure_rounds where state = $1 order by round_id
 
 -- name: round_requests
@@ -116,7 +120,7 @@ from unnest($1::uuid[], $2::text[]) as counted (request_id, own)
 where stored.request_id = counted.request_id
 
 -- name: round_erased
-update erasure_rounds set state = 'erased', effective_at = $2, inbound = $3, key_epoch = $4
+update erasure_rounds set state = 'erased', effective_at = $2, inbound = $3, key_epoch = $4, withdrawn = $5
 where round_id = $1
 
 -- name: ask_stores
@@ -134,9 +138,12 @@ update erasure_rounds
 set trimmed_at = coalesce(trimmed_at, $2), residence = $3
 where round_id = $1
 
+-- name: compacted
+update erasure_rounds set compacted_at = $2, withdrawn = null where round_id = any($1::bigint[])
+
 -- name: proven
 update erasure_rounds set state = 'proven'
-where state = 'erased' and trimmed_at is not null and shredded_at is not null
+where state = 'erased' and trimmed_at is not null and compacted_at is not null and shredded_at is not null
 returning round_id
 
 -- name: due_stores
