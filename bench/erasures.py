@@ -105,6 +105,7 @@ def _settings(site: Site, own: Path, dsns: Mapping[str, str]) -> Settings:
         "database_dsn": site.create_database("erasures", migrated=False), "carriers_dir": site.carriers_dir,
         "stores_dir": own / "stores", "purposes_file": _ROOT / "deploy/purposes.yaml", "orders_in_flight": "cancel",
         "policies_dir": _ROOT / "deploy/policies", "erasure_poll_s": 0.1, "relay_poll_s": 0.05,
+        "segment_ms": 1000,  # a certificate waits until the carriers' topics are compacted, closed segments first
     }  # fmt: skip
     return Settings.model_validate(chosen)
 

@@ -163,12 +163,6 @@ def test_nothing_or_too_little_to_look_for_is_refused(tmp_path: Path, tokens: li
     assert TOKEN not in str(refused.value)
 
 
-def test_one_file_may_be_searched_by_itself(tmp_path: Path) -> None:
-    (tmp_path / "log").write_bytes(_UTF8)
-    report = scan([TOKEN], [tmp_path / "log"])
-    assert ([one.offset for one in report.findings], report.unread) == ([0], ())
-
-
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no folder"):
         scan([TOKEN], [tmp_path / "missing"])
