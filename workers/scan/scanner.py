@@ -211,6 +211,7 @@ def _files(roots: Iterable[Path], unread: list[Unread]) -> Iterator[Path]:
     for root in roots:
         if root.is_file():
             yield root
+            continue
         for folder, _, names in os.walk(root, onerror=failed):
             for name in sorted(names):
                 path = Path(folder, name)
