@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from deploy.local.stack import Stack
 
 ROOT = Path(__file__).parents[3]
+_SEGMENT_MS = 5000  # an erasure is certified within a minute; a cluster of one's own needs fewer, longer segments
 
 
 class Ports(NamedTuple):
@@ -75,6 +76,7 @@ def settings(stack: "Stack", data_dir: Path, ports: Ports, alone: bool = False) 
     policies = chosen.policies_dir if own_policies else ROOT / "deploy" / "policies"
     stores = chosen.stores_dir if own_stores else ROOT / "deploy" / "stores"
     return settings_module.load(
+        segment_ms=chosen.segment_ms if "segment_ms" in chosen.model_fields_set else _SEGMENT_MS,
         kafka_bootstrap=stack.bootstrap,
         kafka_security="PLAINTEXT",
         kafka_username=None,
