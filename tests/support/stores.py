@@ -68,11 +68,12 @@ def task(
 ) -> StoreTask:
     """A task as the eraser gives it out."""
     issued = now or datetime.now(UTC)
+    sealing = directory.Sealing(at)
     return StoreTask(
         task_id=uuid4(), store=at.name, action=action, issued_at=issued,
         respond_by=issued + timedelta(seconds=respond_in_s),
         subjects=tuple(
-            TaskSubject(subject_ref=uuid4(), identifiers=directory.seal_for(at, one.identifiers)) for one in people
+            TaskSubject(subject_ref=uuid4(), identifiers=sealing.seal(one.identifiers)) for one in people
         ),
     )  # fmt: skip
 

@@ -39,11 +39,11 @@ class FanOut:
         if not rows:
             return 0
         keys = await self._vault.hold_by_id(connection, {row["key_subject_id"] for row in rows})
+        sealing = directory.Sealing(store)
         by_action: dict[str, list[TaskSubject]] = {}
         for row in rows:
             known = identities.unseal(row["sealed"], keys[row["key_subject_id"]], row["request_id"])
-            sealed = directory.seal_for(store, known.for_stores())
-            one = TaskSubject(subject_ref=row["subject_ref"], identifiers=sealed)
+            one = TaskSubject(subject_ref=row["subject_ref"], identifiers=sealing.seal(known.for_stores()))
             by_action.setdefault(_ACTIONS[row["state"]], []).append(one)
         messages = []
         respond_by = now + timedelta(seconds=store.respond_within_s)

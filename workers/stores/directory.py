@@ -76,11 +76,18 @@ def create_keys(directory: Path, keyring_dir: Path) -> list[str]:
     return [name for name in own if jwe.create_private(keyring_dir, name)]
 
 
-def seal_for(store: Store, identifiers: Mapping[str, Sequence[str]]) -> str:
-    """Those of the identifiers that the store needs, sealed to it. Raises UsageError where the store has no key."""
-    if store.key is None:
-        raise UsageError(f"the store {store.name} has no key yet: make it with `lethe stores keys`")
-    return jwe.seal(store.key, {name: identifiers[name] for name in store.identifiers if identifiers.get(name)})
+class Sealing:
+    """Seals for the people of a task what a store may know of them. Raises UsageError where the store has no key."""
+
+    def __init__(self, store: Store) -> None:
+        if store.key is None:
+            raise UsageError(f"the store {store.name} has no key yet: make it with `lethe stores keys`")
+        self._sealer = jwe.Sealer(store.key)
+        self._names = store.identifiers
+
+    def seal(self, identifiers: Mapping[str, Sequence[str]]) -> str:
+        """Those of the identifiers that the store needs."""
+        return self._sealer.seal({name: identifiers[name] for name in self._names if identifiers.get(name)})
 
 
 def split(store: Store, subjects: Sequence[TaskSubject]) -> Iterator[tuple[TaskSubject, ...]]:

@@ -41,7 +41,8 @@ async def carry_out(
 
 def opened(store: Store, task: StoreTask) -> tuple[list[Person], list[StoreResult]]:
     """Whom the task is about, and a result for each who cannot be opened or looked for. Raises Misconfigured."""
-    found = [_open(store, subject) for subject in task.subjects]
+    opener = jwe.Opener(_key(store))
+    found = [_open(store, opener, subject) for subject in task.subjects]
     people = [one for one in found if isinstance(one, Person)]
     return people, [one for one in found if isinstance(one, StoreResult)]
 
@@ -64,9 +65,9 @@ async def _in_parts(work: _Work, people: Sequence[Person]) -> tuple[dict[UUID, L
     return answered, refused
 
 
-def _open(store: Store, subject: TaskSubject) -> Person | StoreResult:
+def _open(store: Store, opener: jwe.Opener, subject: TaskSubject) -> Person | StoreResult:
     try:
-        identifiers = jwe.unseal(_key(store), subject.identifiers)
+        identifiers = opener.unseal(subject.identifiers)
     except jwe.Unopened as error:
         return answers.failed(subject.subject_ref, str(error))
     # A blank would find whoever has a blank there: rows of people without an e-mail address, say.

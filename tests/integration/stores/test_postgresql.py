@@ -142,7 +142,9 @@ async def test_nobody_is_looked_for_by_a_blank(shop: PostgresqlSite, at: Desk) -
     await shop.run("insert into customers (ref, email) values ('c-9', ''), ('c-8', ' ')")
     odd = ADA._replace(email="", customer_ref=" ")
     blank = task(shop.store, "erase", [BO])
-    sealed = jwe.seal(shop.store.key or jwe.generate(), {"email": ["", " "], "customer_ref": [odd.customer_ref, "c-1"]})
+    sealed = jwe.Sealer(shop.store.key or jwe.generate()).seal(
+        {"email": ["", " "], "customer_ref": [odd.customer_ref, "c-1"]}
+    )
     only = blank.subjects[0].model_copy(update={"identifiers": sealed})
     await at.give(blank := blank.model_copy(update={"subjects": (only,)}))
     assert await at.runner.run_next(shop.store)
