@@ -25,7 +25,7 @@ from workers.vault.subjects import Subject, SubjectVault
 
 _QUERIES = sql.queries("erasure")
 _REQUESTS = sql.queries("requests")
-_CHUNK = 500
+_CHUNK = 1000
 ACTOR = "lethe"
 
 

@@ -25,7 +25,7 @@ from workers.stores.directory import Store
 from workers.vault.subjects import Subject, SubjectVault
 
 _QUERIES = sql.queries("erasure")
-_CHUNK = 500
+_CHUNK = 1000
 _MARGIN = timedelta(days=2)
 """A store that has not confirmed so long before the legal deadline makes the request complete in part: said in time."""
 SILENT = "the store did not confirm in time; it is asked again by `lethe requests retry`"

@@ -3,22 +3,21 @@
     begin       verified requests: consents end, subjects are fenced                         (beginning)
     erase       once nothing applied before can come out: carriers told, rows deleted        (erasing)
     ask         tasks to the stores, verification after erasure                              (fanout)
-    prove       inbound topics trimmed, carriers' compacted, the key epoch destroyed         (here)
+    prove       inbound topics trimmed, carriers' compacted, the key epoch destroyed         (proving)
     certify     certificate, answer to the person, end of the request's own key              (certifying)
 
 Each step is a transaction that is safe to repeat; killed anywhere, the next one goes on from what was committed.
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 import asyncpg
 import mode
 from aiokafka.errors import KafkaError
 
-from workers.clock import Clock, monotonic_s
+from workers.clock import Clock
 from workers.db import sql
 from workers.engine import crashpoints, database
 from workers.engine.database import Connection
@@ -28,15 +27,13 @@ from workers.erasure.beginning import Beginning
 from workers.erasure.certifying import Certifying
 from workers.erasure.erasing import Erasing, Grace
 from workers.erasure.fanout import FanOut
+from workers.erasure.proving import Proving
 from workers.errors import Retry
 from workers.log import logger
 from workers.metrics import Metrics
-from workers.residence.carrier_look import CarrierLook
-from workers.residence.rollers import Rollers
-from workers.residence.trimming import Trimmer
 from workers.settings import Settings
 from workers.stores.directory import Store
-from workers.vault import epochs, rotation
+from workers.vault import epochs
 
 _QUERIES = sql.queries("erasure")
 _REQUESTS = sql.queries("requests")
@@ -50,8 +47,7 @@ class Eraser(mode.Service):
 
     def __init__(
         self, pool: asyncpg.Pool, beginning: Beginning, erasing: Erasing, fan_out: FanOut, certifying: Certifying,
-        trimmer: Trimmer, rollers: Rollers, carriers: CarrierLook, stores: Mapping[str, Store], settings: Settings,
-        metrics: Metrics, clock: Clock, exit_: Exit,
+        proving: Proving, stores: Mapping[str, Store], settings: Settings, metrics: Metrics, clock: Clock, exit_: Exit,
     ) -> None:  # fmt: skip
         super().__init__()
         self._pool = pool
@@ -59,10 +55,7 @@ class Eraser(mode.Service):
         self._erasing = erasing
         self._fan_out = fan_out
         self._certifying = certifying
-        self._trimmer = trimmer
-        self._rollers = rollers
-        self._carriers = carriers
-        self._look_again_s = 0.0
+        self._proving = proving
         self._stores = stores
         self._settings = settings
         self._metrics = metrics
@@ -81,7 +74,7 @@ class Eraser(mode.Service):
         done += await self._in_transaction(begin)
         done += await self._erase_rounds()
         done += await self._ask_stores()
-        done += await self._prove_rounds()
+        done += await self._proving.prove()
         done += await self._in_transaction(self._certifying.certify)
 
         async def forget(connection: Connection, now: datetime) -> int:
@@ -97,7 +90,7 @@ class Eraser(mode.Service):
             round_id = round_["round_id"]
             if not await self._grace.is_over(round_id):
                 continue
-            ends = await self._trimmer.ends()
+            ends = await self._proving.ends()
             epoch = (await epochs.listed(self._pool))[-1].number
 
             async def erase(
@@ -131,40 +124,6 @@ class Eraser(mode.Service):
             done += await self._in_transaction(give_up)
         return done
 
-    async def _prove_rounds(self) -> int:
-        """Trim and roll; destroy the epoch for all rounds that wait for it at once."""
-        rounds = await self._pool.fetch(_QUERIES["rounds"], "erased")
-        await self._trimmer.trim()
-        await self._rollers.roll(await self._trimmer.own())
-        if not rounds:
-            return 0
-        if any(one["shredded_at"] is None for one in rounds):
-            rotated = await rotation.rotate(self._pool, self._settings.keyring_dir, self._clock)
-            await self._pool.execute(_QUERIES["shredded"], rotated.retired_epoch, self._clock())
-        await self._look_at_carriers(rounds)
-        for one in rounds:
-            standing = await self._trimmer.standing(json.loads(one["inbound"] or "{}"))
-            if all(topic.is_past for topic in standing):
-                residence = json.dumps([topic._asdict() for topic in standing])
-                now = self._clock()
-                await self._pool.execute(_QUERIES["prove"], one["round_id"], now, residence)
-        return len(await self._pool.fetch(_QUERIES["proven"]))
-
-    async def _look_at_carriers(self, rounds: Sequence[asyncpg.Record]) -> None:
-        """One look for all rounds that wait for compaction; the next one not before something can have changed."""
-        waiting = {one["round_id"]: _withdrawn(one) for one in rounds if one["compacted_at"] is None}
-        if any(waiting.values()):
-            if monotonic_s() < self._look_again_s:
-                waiting = {round_id: topics for round_id, topics in waiting.items() if not topics}
-            else:
-                self._look_again_s = monotonic_s() + max(1.0, self._settings.segment_ms / 10_000)
-        left = await self._carriers.left(_together(waiting.values()))
-        compacted = [
-            round_id for round_id, topics in waiting.items()
-            if all(left.get(topic, set()).isdisjoint(keys) for topic, keys in topics.items())
-        ]  # fmt: skip
-        await self._pool.execute(_QUERIES["compacted"], compacted, self._clock())
-
     async def _count(self) -> None:
         now = self._clock()
         self._metrics.requests_open.clear()
@@ -184,8 +143,7 @@ class Eraser(mode.Service):
             except _FAILURES as error:
                 _LOG.warning("erasure_retried", error=type(error).__name__)
             finally:
-                await self._rollers.stop()
-                await self._trimmer.stop()
+                await self._proving.stop()
             await self.sleep(self._settings.retry_initial_s)
 
     async def _while_locked(self) -> None:
@@ -198,8 +156,7 @@ class Eraser(mode.Service):
                 await asyncio.sleep(self._settings.relay_poll_s)
             try:
                 await lock.fetchval(_LOCKS["expire_when_idle"], str(int(self._settings.session_timeout_s * 1000)))
-                await self._trimmer.start()
-                await self._rollers.start()
+                await self._proving.start()
                 while not self.should_stop:
                     await lock.fetchval(_LOCKS["still_alive"])
                     if not await self.step():
@@ -210,16 +167,3 @@ class Eraser(mode.Service):
     @mode.Service.task
     async def _run(self) -> None:
         await self._exit.guard(self._until_stopped())
-
-
-def _withdrawn(round_: asyncpg.Record) -> dict[str, list[str]]:
-    """Shipments by carrier's topic."""
-    return dict(json.loads(round_["withdrawn"] or "{}"))
-
-
-def _together(rounds: Iterable[Mapping[str, Sequence[str]]]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for topics in rounds:
-        for topic, keys in topics.items():
-            found.setdefault(topic, set()).update(keys)
-    return found

@@ -18,7 +18,7 @@ from workers.settings import Settings
 
 _TIMEOUT_S = 10.0
 _BATCH = 10_000
-_POLL_S = 1.0
+_POLL_S = 0.05  # `consume` waits so long for a full batch, at the end of the topics as well
 _QUEUED_KBYTES = 16 * 1024
 
 

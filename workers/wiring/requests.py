@@ -15,6 +15,7 @@ from workers.erasure.escalation import Escalation
 from workers.erasure.fanout import FanOut
 from workers.erasure.letters import RequestLetters
 from workers.erasure.people import People
+from workers.erasure.proving import Proving
 from workers.mail.desk import MailDesk
 from workers.proof import signing
 from workers.proof.carrier_ledger import CarrierLedger
@@ -42,15 +43,15 @@ def wire(app: host.Host, parts: Parts) -> Wired:
     answered = batches.wire(
         app, parts, receipts.NAME, receipts.TOPIC, lambda: receipts.ReceiptsUnit(clock.system_clock)
     )
+    trimmer = Trimmer(inbound(settings), parts.pool, settings, answers(settings, parts.carriers))
+    rollers = Rollers(_carrier_topics(settings), settings)
     eraser = Eraser(
         parts.pool,
         Beginning(vault, People(vault, keyring), consents, desk, letters, settings),
         Erasing(vault, keyring, consents, stores, settings),
         FanOut(vault, stores, settings),
         Certifying(vault, desk, proof, letters, stores, CarrierLedger(keyring)),
-        Trimmer(inbound(settings), parts.pool, settings, answers(settings, parts.carriers)),
-        Rollers(_carrier_topics(settings), settings),
-        CarrierLook(settings),
+        Proving(parts.pool, trimmer, rollers, CarrierLook(settings), settings, clock.system_clock),
         stores, settings, parts.metrics, clock.system_clock, parts.exit,
     )  # fmt: skip
     escalation = Escalation(

@@ -48,7 +48,7 @@ def stack(own_stack: Stack) -> Endpoints:
 
 @pytest.fixture
 def chosen() -> dict[str, object]:
-    return {"segment_ms": 3000}
+    return {"segment_ms": 1000}
 
 
 @pytest.fixture
@@ -67,10 +67,10 @@ def test_the_erased_leave_the_files_of_kafka_though_nothing_more_comes(
     settings: Settings, tmp_path: Path, own_stack: Stack
 ) -> None:
     kafka, postgres = own_stack.data_dir / "kafka/data", own_stack.data_dir / "postgres"
-    topics = sorted(kafka.glob(f"{settings.prefix}*"))
     with worker_process(settings, WORKERS):
         populate(settings, tmp_path)
         lethe.wait_drained(settings)
+        topics = sorted(kafka.glob(f"{settings.prefix}*"))  # not before: a broker makes the folders one by one
         # A scan is no snapshot: segments are renamed meanwhile, so that one look may miss some.
         seen: set[int] = set()
         wait_until(lambda: seen.update(found(ERASED_NAMES, topics)) or len(seen) == ERASED, 60, lambda: str(seen))
