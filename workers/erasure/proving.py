@@ -6,24 +6,21 @@ carriers' topics finds an address of it any more. One rotation and one look serv
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 
 from workers.clock import Clock, monotonic_s
 from workers.db import sql
-from workers.residence.carrier_look import CarrierLook
+from workers.residence.carrier_look import CarrierLook, Withdrawn
 from workers.residence.rollers import Rollers
 from workers.residence.trimming import Trimmer
 from workers.settings import Settings
 from workers.vault import rotation
 
 _QUERIES = sql.queries("erasure")
-_LOOK_AT_MOST = 0.1
-"""The share of the time that is spent reading carriers' topics: a look reads all of them."""
-
-Withdrawn = Mapping[str, Sequence[str]]
-"""Shipments by carrier's topic."""
+_LOOK_AT_MOST = 0.25
+"""The share of the time that is spent reading carriers' topics: a look that finds nothing has read all of them."""
 
 
 class Proving:
@@ -39,8 +36,8 @@ class Proving:
         self._carriers = carriers
         self._settings = settings
         self._clock = clock
-        self._look: asyncio.Task[dict[str, set[str]]] | None = None
-        self._looked_for: dict[int, Withdrawn] = {}
+        self._look: asyncio.Task[set[int]] | None = None
+        self._looked_for: set[int] = set()
         self._look_from_s = self._look_again_s = 0.0
 
     async def start(self) -> None:
@@ -81,22 +78,18 @@ class Proving:
     async def _look_at_carriers(self, rounds: Sequence[asyncpg.Record]) -> None:
         """A round is compacted by a look that began after its erasure; rounds that withdrew nothing need none."""
         waiting = {one["round_id"]: _withdrawn(one) for one in rounds if one["compacted_at"] is None}
-        compacted = [round_id for round_id, topics in waiting.items() if not topics]
+        compacted = {round_id for round_id, topics in waiting.items() if not topics}
         if self._look is not None and self._look.done():
-            left = self._answer(self._look)
-            compacted += [
-                round_id for round_id, topics in self._looked_for.items()
-                if all(left.get(topic, set()).isdisjoint(keys) for topic, keys in topics.items())
-            ]  # fmt: skip
-        elif self._look is None and monotonic_s() >= self._look_again_s:
-            self._looked_for = {round_id: topics for round_id, topics in waiting.items() if topics}
-            if self._looked_for:
-                self._look_from_s = monotonic_s()
-                self._look = asyncio.create_task(self._carriers.left(_together(self._looked_for.values())))
-        await self._pool.execute(_QUERIES["compacted"], compacted, self._clock())
+            compacted |= self._looked_for - self._answer(self._look)
+        elif self._look is None and monotonic_s() >= self._look_again_s and waiting.keys() > compacted:
+            self._looked_for = waiting.keys() - compacted
+            self._look_from_s = monotonic_s()
+            self._look = asyncio.create_task(self._carriers.left(waiting))
+        if compacted:
+            await self._pool.execute(_QUERIES["compacted"], sorted(compacted), self._clock())
 
-    def _answer(self, look: "asyncio.Task[dict[str, set[str]]]") -> dict[str, set[str]]:
-        """What the look found. The next one waits until something can have changed, and takes a share of the time."""
+    def _answer(self, look: "asyncio.Task[set[int]]") -> set[int]:
+        """The rounds of which the look found something; the next one waits until something can have changed."""
         now_s, self._look = monotonic_s(), None
         pause_s = max((now_s - self._look_from_s) / _LOOK_AT_MOST, self._settings.segment_ms / 10_000)
         self._look_again_s = self._look_from_s + pause_s
@@ -105,11 +98,3 @@ class Proving:
 
 def _withdrawn(round_: asyncpg.Record) -> Withdrawn:
     return dict(json.loads(round_["withdrawn"] or "{}"))
-
-
-def _together(rounds: Iterable[Withdrawn]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for topics in rounds:
-        for topic, keys in topics.items():
-            found.setdefault(topic, set()).update(keys)
-    return found

@@ -63,7 +63,8 @@ def roll(settings: Settings, topic: str) -> None:
 
 
 def left(settings: Settings, topic: str, keys: list[str]) -> set[str]:
-    return lethe.in_a_loop(CarrierLook(settings).left({topic: keys})).get(topic, set())
+    groups = {number: {topic: [key]} for number, key in enumerate(keys)}
+    return {keys[number] for number in lethe.in_a_loop(CarrierLook(settings).left(groups))}
 
 
 def gone(settings: Settings, topic: str, keys: list[str]) -> None:
@@ -101,9 +102,16 @@ def test_an_address_of_an_aborted_transaction_is_seen_too(settings: Settings, to
     gone(settings, topic, ["o-1"])
 
 
+def test_a_group_is_left_as_long_as_one_of_its_shipments_is(settings: Settings, topic: str, producer: Producer) -> None:
+    write(producer, topic, {"o-1": "Planted", "o-2": "Planted", "o-3": None})
+    other = settings.topic("carrier.ups.addresses")
+    groups = {1: {topic: ["o-3"], other: ["o-1"]}, 2: {other: [], topic: ["o-3", "o-2"]}, 3: {topic: ["o-1", "o-2"]}}
+    assert lethe.in_a_loop(CarrierLook(settings).left(groups)) == {2, 3}
+
+
 def test_a_topic_that_is_not_there_holds_nothing(settings: Settings) -> None:
     assert left(settings, settings.topic("carrier.none.addresses"), ["o-1"]) == set()
-    assert lethe.in_a_loop(CarrierLook(settings).left({})) == {}
+    assert lethe.in_a_loop(CarrierLook(settings).left({})) == set()
 
 
 def test_brokers_that_do_not_answer_are_no_absence(settings: Settings) -> None:

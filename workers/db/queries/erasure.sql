@@ -217,9 +217,9 @@ where stored.request_id = done.request_id
 -- Nothing more will be said to the person: the confirmation went out or cannot, or the request ended otherwise.
 select r.request_id, r.key_subject_id from requests r
 where r.key_subject_id is not null and r.closed_at is not null
-    and not exists (
-        select from mails m where m.subject_id = r.key_subject_id and m.state in ('intent', 'claimed', 'unknown')
-    )
+    and (
+        select count(*) from mails m where m.subject_id = r.key_subject_id and m.state in ('intent', 'claimed', 'unknown')
+    ) = 0  -- looked up one by one: as an anti-join it was planned over all mails for each request after a burst
     and r.step in ('none', 'certified') and r.state <> 'partly_completed'
 limit $1
 for update of r
