@@ -71,10 +71,10 @@ class Eraser(mode.Service):
         async def begin(connection: Connection, now: datetime) -> int:
             return await self._beginning.begin(connection, epoch, now)
 
-        done += await self._in_transaction(begin)
-        done += await self._erase_rounds()
+        fresh = await self._in_transaction(begin) + await self._erase_rounds()
+        done += fresh
         done += await self._ask_stores()
-        done += await self._proving.prove()
+        done += await self._proving.prove(is_quiet=not fresh)
         done += await self._in_transaction(self._certifying.certify)
 
         async def forget(connection: Connection, now: datetime) -> int:

@@ -1,7 +1,8 @@
 """The fourth step of a round: proof that our own copies are gone, beyond the rows that were deleted.
 
 Inbound topics are trimmed past the round's end, the epoch that wrapped its keys is destroyed, and no read of the
-carriers' topics finds an address of it any more. One rotation and one look serve every round that waits.
+carriers' topics finds an address of it any more. One rotation and one look serve every round that waits; both go on
+beside the other steps, since a rotation wraps every survivor's key anew, and a look reads all that carriers can read.
 """
 
 import asyncio
@@ -17,8 +18,11 @@ from workers.residence.rollers import Rollers
 from workers.residence.trimming import Trimmer
 from workers.settings import Settings
 from workers.vault import rotation
+from workers.vault.rotation import Rotation
 
 _QUERIES = sql.queries("erasure")
+_COLLECT_S = 10.0
+"""While more people keep coming, a rotation waits so long for others whom it can serve as well."""
 _LOOK_AT_MOST = 0.25
 """The share of the time that is spent reading carriers' topics: a look that finds nothing has read all of them."""
 
@@ -36,6 +40,9 @@ class Proving:
         self._carriers = carriers
         self._settings = settings
         self._clock = clock
+        self._rotation: asyncio.Task[Rotation] | None = None
+        self._rotated_for: list[int] = []
+        self._rotate_from_s = 0.0
         self._look: asyncio.Task[set[int]] | None = None
         self._looked_for: set[int] = set()
         self._look_from_s = self._look_again_s = 0.0
@@ -46,10 +53,12 @@ class Proving:
         await self._rollers.start()
 
     async def stop(self) -> None:
-        """Disconnect; a look that is under way is forgotten."""
-        if self._look is not None:
-            await asyncio.gather(self._look, return_exceptions=True)
-            self._look = None
+        """Disconnect. What goes on beside the steps ends; a rotation goes on from where it was with the next one."""
+        beside = [one for one in (self._rotation, self._look) if one is not None]
+        self._rotation = self._look = None
+        for one in beside:
+            one.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await self._rollers.stop()
         await self._trimmer.stop()
 
@@ -57,16 +66,17 @@ class Proving:
         """Where the inbound topics end now, by partition."""
         return await self._trimmer.ends()
 
-    async def prove(self) -> int:
-        """Take every round that was erased as far as it can be proven now; returns how many are proven."""
+    async def prove(self, is_quiet: bool) -> int:
+        """Take every round that was erased as far as it can be proven now; returns how many are proven.
+
+        `is_quiet`: nobody was fenced or erased just now, so that no round comes in the next moment.
+        """
         rounds = await self._pool.fetch(_QUERIES["rounds"], "erased")
         await self._trimmer.trim()
         await self._rollers.roll(await self._trimmer.own())
         if not rounds:
             return 0
-        if any(one["shredded_at"] is None for one in rounds):
-            rotated = await rotation.rotate(self._pool, self._settings.keyring_dir, self._clock)
-            await self._pool.execute(_QUERIES["shredded"], rotated.retired_epoch, self._clock())
+        await self._shred(rounds, is_quiet)
         await self._look_at_carriers(rounds)
         for one in rounds:
             standing = await self._trimmer.standing(json.loads(one["inbound"] or "{}"))
@@ -74,6 +84,21 @@ class Proving:
                 residence = json.dumps([topic._asdict() for topic in standing])
                 await self._pool.execute(_QUERIES["prove"], one["round_id"], self._clock(), residence)
         return len(await self._pool.fetch(_QUERIES["proven"]))
+
+    async def _shred(self, rounds: Sequence[asyncpg.Record], is_quiet: bool) -> None:
+        """Destroy the epoch of the rounds. A rotation serves those alone that were erased before it began.
+
+        A key that is deleted meanwhile may be wrapped under the new epoch by then: that one must go as well.
+        """
+        waiting = [one["round_id"] for one in rounds if one["shredded_at"] is None]
+        if self._rotation is not None and self._rotation.done():
+            task, self._rotation = self._rotation, None
+            self._rotate_from_s = monotonic_s() + _COLLECT_S
+            task.result()
+            await self._pool.execute(_QUERIES["shredded"], self._rotated_for, self._clock())
+        elif waiting and self._rotation is None and (is_quiet or monotonic_s() >= self._rotate_from_s):
+            self._rotated_for = waiting
+            self._rotation = asyncio.create_task(rotation.rotate(self._pool, self._settings.keyring_dir, self._clock))
 
     async def _look_at_carriers(self, rounds: Sequence[asyncpg.Record]) -> None:
         """A round is compacted by a look that began after its erasure; rounds that withdrew nothing need none."""

@@ -131,7 +131,7 @@ from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[])
 on conflict (request_id, store) do nothing
 
 -- name: shredded
-update erasure_rounds set shredded_at = $2 where key_epoch <= $1 and shredded_at is null and state = 'erased'
+update erasure_rounds set shredded_at = $2 where round_id = any($1::bigint[]) and shredded_at is null
 
 -- name: prove
 update erasure_rounds
