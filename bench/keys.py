@@ -52,7 +52,7 @@ async def _measure(
 ) -> Rotated:
     pool = await asyncpg.create_pool(contender.dsn, min_size=1, max_size=4)
     try:
-        await _fill(pool, keyring.load(site.keyring_dir), subjects, report)
+        await fill(pool, keyring.load(site.keyring_dir), subjects, report)
         with _orders(site, given.topic, seed) as offered:
             before, offered_before, started_s = contender.applied(), offered(), time.monotonic()
             done = await rotation.rotate(pool, site.keyring_dir, lambda: datetime.now(UTC))
@@ -67,7 +67,8 @@ async def _measure(
         await pool.close()
 
 
-async def _fill(pool: asyncpg.Pool, ring: Keyring, subjects: int, report: Report) -> None:
+async def fill(pool: asyncpg.Pool, ring: Keyring, subjects: int, report: Report) -> None:
+    """So many people who have a data key each, and nothing else."""
     vault = SubjectVault(ring)
     for start in range(0, subjects, _SLICE):
         names = [f"bench-{number}" for number in range(start, min(start + _SLICE, subjects))]

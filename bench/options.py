@@ -20,9 +20,21 @@ class Options(NamedTuple):
     mails_soak: int
     rotation: int
     erasures: int
+    bystanders: int
     calibrate: bool
     results: Path
     data_dir: Path
+
+
+_USUAL = {
+    "orders": 100_000, "naive_orders": 2_000, "rounds": 3, "latency_s": 20, "latency_rounds": 2,
+    "soak_orders": 1_000_000, "mails": 20_000, "mails_soak": 200_000, "rotation": 1_000_000, "erasures": 10_000,
+    "bystanders": 1_000_000,
+}  # fmt: skip
+_QUICK = {
+    "orders": 5_000, "naive_orders": 300, "rounds": 1, "latency_s": 3, "latency_rounds": 1, "soak_orders": 0,
+    "mails": 2_000, "mails_soak": 0, "rotation": 20_000, "erasures": 200, "bystanders": 1_000,
+}  # fmt: skip
 
 
 def parse(arguments: list[str] | None = None) -> Options:
@@ -37,13 +49,20 @@ def parse(arguments: list[str] | None = None) -> Options:
     add("--orders", type=int, help="per round, for the fast contenders (100000)")
     add("--naive-orders", type=int, help="per round, for the naive ones (2000)")
     add("--rounds", type=int, help="interleaved; the median is quoted (3)")
-    add("--latency", type=int, metavar="SECONDS", help="per round; 0 leaves latency out (20)")
+    add("--latency", dest="latency_s", type=int, metavar="SECONDS", help="per round; 0 leaves latency out (20)")
     add("--latency-rounds", type=int, help="(2)")
-    add("--soak", type=int, metavar="ORDERS", help="memory over so many orders; 0 leaves it out (1000000)")
+    add(
+        "--soak",
+        dest="soak_orders",
+        type=int,
+        metavar="ORDERS",
+        help="memory over so many orders; 0 leaves it out (1000000)",
+    )
     add("--mails", type=int, help="per round; 0 leaves mails out (20000)")
     add("--mails-soak", type=int, metavar="MAILS", help="memory over so many mails; 0 leaves it out (200000)")
     add("--rotation", type=int, metavar="SUBJECTS", help="a key rotation over so many; 0 leaves it out (1000000)")
     add("--erasures", type=int, metavar="PEOPLE", help="persons erased over four stores; 0 leaves it out (10000)")
+    add("--bystanders", type=int, metavar="PEOPLE", help="others, in a second run of erasures (1000000)")
     add("--results", type=Path, help="(bench/results.json; of a quick run: quick.json in the data directory)")
     add(
         "--data-dir",
@@ -52,26 +71,11 @@ def parse(arguments: list[str] | None = None) -> Options:
         help="where the servers keep their data (%(default)s)",
     )
     given = parser.parse_args(arguments)
-    usual = (
-        (5_000, 300, 1, 3, 1, 0, 2_000, 0, 20_000, 200)
-        if given.quick
-        else (100_000, 2_000, 3, 20, 2, 1_000_000, 20_000, 200_000, 1_000_000, 10_000)
-    )
-    named = (
-        given.orders, given.naive_orders, given.rounds, given.latency, given.latency_rounds, given.soak, given.mails,
-        given.mails_soak, given.rotation, given.erasures,
-    )  # fmt: skip
-    orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, mails, mails_soak, rotation, erasures = (
-        usually if value is None else value for value, usually in zip(named, usual, strict=True)
-    )
-    if (
-        min(orders, naive_orders) < SMALLEST
-        or rounds < 1
-        or min(latency_s, latency_rounds, soak_orders, mails, mails_soak, rotation, erasures) < 0
-    ):
+    usual = _QUICK if given.quick else _USUAL
+    numbers = {
+        name: usually if getattr(given, name) is None else getattr(given, name) for name, usually in usual.items()
+    }
+    if min(numbers["orders"], numbers["naive_orders"]) < SMALLEST or numbers["rounds"] < 1 or min(numbers.values()) < 0:
         parser.error(f"at least {SMALLEST} orders and one round, and nothing below 0")
     results = given.results or (given.data_dir / "quick.json" if given.quick else Path("bench/results.json"))
-    return Options(
-        orders, naive_orders, rounds, latency_s, latency_rounds, soak_orders, mails, mails_soak, rotation, erasures,
-        not given.quick, results, given.data_dir,
-    )  # fmt: skip
+    return Options(**numbers, calibrate=not given.quick, results=results, data_dir=given.data_dir)

@@ -46,7 +46,7 @@ class Results:
     mailed: dict[str, list[Mailed]] = field(default_factory=dict)
     mail_soak: Mailed | None = None
     rotated: Rotated | None = None
-    erased: Erased | None = None
+    erased: list[Erased] = field(default_factory=list)
 
     def orders_per_s(self, name: str) -> list[float]:
         """Of every round."""
@@ -123,10 +123,10 @@ def show(results: Results, console: Console) -> None:
             f"key rotation over {results.rotated.subjects:,} subjects: {results.rotated.seconds:.1f} s, with "
             f"{results.rotated.orders_per_s:,.0f} orders/s of {results.rotated.offered_per_s:,.0f} applied meanwhile"
         )
-    if results.erased is not None:
+    for erased in results.erased:
         console.print(
-            f"{results.erased.people:,} persons erased over four stores: {results.erased.per_s:,.0f}/s; one alone in "
-            f"{results.erased.latency_s:.1f} s"
+            f"{erased.people:,} persons among {erased.bystanders:,} others erased over four stores: "
+            f"{erased.per_s:,.0f}/s; one alone in {erased.latency_s:.1f} s"
         )
     if results.load_before > 0.5:
         console.print(
@@ -221,13 +221,18 @@ def _mail_soak(results: Results) -> dict[str, float] | None:
     return {"mails": results.options.mails_soak, **{name: round(value, 1) for name, value in soak._asdict().items()}}
 
 
-def _erasures(erased: Erased | None) -> dict[str, Any]:
-    if erased is None:
+def _erasures(runs: list[Erased]) -> dict[str, Any]:
+    """The first run has no bystanders."""
+    if not runs:
         return {}
     return {
-        "erasures_per_s": round(erased.per_s),
-        "erasures": {"people": erased.people, "stores": 4, "one_alone_s": round(erased.latency_s, 2)},
-    }
+        "erasures_per_s": round(runs[0].per_s),
+        "erasures": [
+            {"people": one.people, "bystanders": one.bystanders, "stores": 4, "per_s": round(one.per_s),
+             "one_alone_s": round(one.latency_s, 2)}
+            for one in runs
+        ],
+    }  # fmt: skip
 
 
 def _rotation(rotated: Rotated | None) -> dict[str, Any]:

@@ -113,10 +113,12 @@ class Session:
         self._screen.say(f"key rotation: {found.subjects:,} subjects in {found.seconds:.1f} s, workers going on")
 
     def _erase(self) -> None:
-        with self._screen.step("erasures  lethe") as report:
-            found = erasures.measure(self._site, self._options.erasures, report)
-        self._results.erased = found
-        self._screen.say(f"erasures: {found.per_s:,.0f} persons/s, one alone in {found.latency_s:.1f} s")
+        for bystanders in dict.fromkeys((0, self._options.bystanders)):
+            title = f"erasures among {bystanders:,} others  lethe"
+            with self._screen.step(title) as report:
+                found = erasures.measure(self._site, self._options.erasures, bystanders, report)
+            self._results.erased.append(found)
+            self._screen.say(f"{title}: {found.per_s:,.0f} persons/s, one alone in {found.latency_s:.1f} s")
 
     def _publish(self, prefix: str, orders: int) -> Source:
         self._screen.say(f"publishing {orders:,} orders")
