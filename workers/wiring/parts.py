@@ -60,7 +60,7 @@ async def prepare(settings: Settings) -> Parts:
 
 async def connect(settings: Settings) -> Parts:
     """Connect, and check that database and keyring belong together and are of this version."""
-    pool = await database.connect(settings, max_size=8)
+    pool = await database.connect(settings, max_size=8, is_worker=True)
     await migrate.check(pool)
     keyring = keyrings.load(settings.keyring_dir)
     await migrate.check_keyring(pool, keyring)
