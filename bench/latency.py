@@ -18,7 +18,7 @@ from bench.task import OUTPUT_PARTITIONS
 
 ORDERS_PER_S = 1000
 _PRIMING_ORDERS = 500
-_WARM_UP_S = 2
+_WARM_UP_S = 5
 _SILENCE_TIMEOUT_S = 15
 
 
@@ -32,7 +32,7 @@ class Latency(NamedTuple):
 
 
 def measure(site: Site, kind: Kind, prefix: str, seed: int, seconds: int, report: Report) -> Latency:
-    """Place 1,000 orders a second for `seconds`, after 2 s that do not count. Raises BenchError.
+    """Place 1,000 orders a second for `seconds`, after 5 s that do not count. Raises BenchError.
 
     The contender is warm: it has taken its connections and applied a first few hundred orders before.
     """

@@ -27,7 +27,7 @@ class Options(NamedTuple):
 
 
 _USUAL = {
-    "orders": 100_000, "naive_orders": 2_000, "rounds": 3, "latency_s": 20, "latency_rounds": 2,
+    "orders": 100_000, "naive_orders": 2_000, "rounds": 3, "latency_s": 20, "latency_rounds": 3,
     "soak_orders": 1_000_000, "mails": 20_000, "mails_soak": 200_000, "rotation": 1_000_000, "erasures": 10_000,
     "bystanders": 1_000_000,
 }  # fmt: skip
@@ -50,7 +50,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     add("--naive-orders", type=int, help="per round, for the naive ones (2000)")
     add("--rounds", type=int, help="interleaved; the median is quoted (3)")
     add("--latency", dest="latency_s", type=int, metavar="SECONDS", help="per round; 0 leaves latency out (20)")
-    add("--latency-rounds", type=int, help="(2)")
+    add("--latency-rounds", type=int, help="(3)")
     add(
         "--soak",
         dest="soak_orders",
