@@ -125,7 +125,7 @@ class Certifying:
                 ),
             ),
             topics=tuple(_topic(one, round_) for one in json.loads(round_["residence"] or "[]")),
-            carriers=carriers,
+            carriers=tuple(one.model_copy(update={"gone_from_topic_at": round_["compacted_at"]}) for one in carriers),
         )  # fmt: skip
 
     def _store(self, row: asyncpg.Record) -> StoreProof:

@@ -167,6 +167,9 @@ def test_no_certificate_before_the_addresses_have_left_the_carriers_topics(setti
         wait_for(settings, requests, "completed")
     assert left() == {1}
     assert rows(settings, "select 1 from erasure_rounds where withdrawn is not null") == [], "shipments are forgotten"
+    (document,) = (json.loads(row["document"]) for row in rows(settings, "select document from certificates"))
+    (carrier,) = document["carriers"]
+    assert document["fenced_at"] < carrier["gone_from_topic_at"] <= document["completed_at"]
 
 
 async def test_what_was_not_applied_is_never_trimmed(settings: Settings, pool: asyncpg.Pool, tmp_path: Path) -> None:
