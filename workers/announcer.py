@@ -15,7 +15,7 @@ from workers.consent.desk import ConsentDesk
 from workers.db import sql
 from workers.domain.consent import SuppressionReason
 from workers.domain.email_address import normalise
-from workers.engine import crashpoints, database
+from workers.engine import crashpoints, repeat
 from workers.engine.database import Connection
 from workers.engine.exit import Exit
 from workers.errors import Refused
@@ -132,14 +132,6 @@ class Announcer(mode.Service):
         once = self._keyring.lookup_hash("email", f"policy {version} {email}".encode())
         return Post(subject, email, spoken, values, contact_id, dedupe=once)
 
-    async def _until_stopped(self) -> None:
-        while not self.should_stop:
-            try:
-                await self.run()
-            except database.RETRIED_ERRORS as error:
-                _LOG.warning("announcing_retried", error=type(error).__name__)
-            await self.sleep(_INTERVAL_S)
-
     @mode.Service.task
     async def _run(self) -> None:
-        await self._exit.guard(self._until_stopped())
+        await self._exit.guard(repeat.until_stopped(self, self.run, _INTERVAL_S))

@@ -11,7 +11,7 @@ from workers.clock import Clock
 from workers.consent.desk import ConsentDesk
 from workers.db import sql
 from workers.domain.consent import ConsentChange, Entity, Kind
-from workers.engine import database
+from workers.engine import repeat
 from workers.engine.exit import Exit
 from workers.log import logger
 from workers.metrics import Metrics
@@ -94,12 +94,4 @@ class ConsentCaretaker(mode.Service):
 
     @mode.Service.task
     async def _run(self) -> None:
-        await self._exit.guard(self._run_until_stopped())
-
-    async def _run_until_stopped(self) -> None:
-        while not self.should_stop:
-            try:
-                await self.run()
-            except database.RETRIED_ERRORS as error:
-                _LOG.warning("caretaking_retried", error=type(error).__name__)
-            await self.sleep(_INTERVAL_S)
+        await self._exit.guard(repeat.until_stopped(self, self.run, _INTERVAL_S))

@@ -7,7 +7,7 @@ import mode
 
 from workers.clock import Clock
 from workers.db import sql
-from workers.engine import database
+from workers.engine import repeat
 from workers.engine.exit import Exit
 from workers.log import logger
 from workers.metrics import Metrics
@@ -62,12 +62,4 @@ class Housekeeper(mode.Service):
 
     @mode.Service.task
     async def _tidy(self) -> None:
-        await self._exit.guard(self._tidy_until_stopped())
-
-    async def _tidy_until_stopped(self) -> None:
-        while not self.should_stop:
-            try:
-                await self.tidy()
-            except database.RETRIED_ERRORS as error:
-                _LOG.warning("housekeeping_retried", error=type(error).__name__)
-            await self.sleep(_INTERVAL_S)
+        await self._exit.guard(repeat.until_stopped(self, self.tidy, _INTERVAL_S))

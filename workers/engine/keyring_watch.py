@@ -3,14 +3,12 @@
 import asyncpg
 import mode
 
-from workers.engine import database
+from workers.engine import repeat
 from workers.engine.exit import Exit
-from workers.log import logger
 from workers.settings import Settings
 from workers.vault import epochs
 from workers.vault.keyring import Keyring
 
-_LOG = logger(__name__)
 _INTERVAL_S = 10.0
 
 
@@ -30,12 +28,4 @@ class KeyringWatch(mode.Service):
 
     @mode.Service.task
     async def _watch(self) -> None:
-        await self._exit.guard(self._watch_until_stopped())
-
-    async def _watch_until_stopped(self) -> None:
-        while not self.should_stop:
-            await self.sleep(_INTERVAL_S)
-            try:
-                await self.look()
-            except database.RETRIED_ERRORS as error:
-                _LOG.warning("keyring_watch_retried", error=type(error).__name__)
+        await self._exit.guard(repeat.until_stopped(self, self.look, _INTERVAL_S))

@@ -9,9 +9,8 @@ import mode
 from workers.clock import Clock
 from workers.db import sql
 from workers.domain.deadlines import WARNING_DAYS, end_of
-from workers.engine import database
+from workers.engine import repeat
 from workers.engine.exit import Exit
-from workers.log import logger
 from workers.mail import templates
 from workers.mail.desk import MailDesk
 from workers.settings import Settings
@@ -19,7 +18,6 @@ from workers.vault.keyring import Keyring
 from workers.vault.subjects import SubjectVault
 
 _QUERIES = sql.queries("requests")
-_LOG = logger(__name__)
 _INTERVAL_S = 600.0
 _LANGUAGE = templates.LANGUAGES[0]
 
@@ -79,12 +77,4 @@ class Escalation(mode.Service):
 
     @mode.Service.task
     async def _run(self) -> None:
-        await self._exit.guard(self._run_until_stopped())
-
-    async def _run_until_stopped(self) -> None:
-        while not self.should_stop:
-            try:
-                await self.tell_staff()
-            except database.RETRIED_ERRORS as error:
-                _LOG.warning("escalation_retried", error=type(error).__name__)
-            await self.sleep(_INTERVAL_S)
+        await self._exit.guard(repeat.until_stopped(self, self.tell_staff, _INTERVAL_S))
