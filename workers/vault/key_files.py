@@ -48,12 +48,13 @@ def create_epoch(directory: Path, number: int) -> None:
 def read_epochs(directory: Path) -> dict[int, bytes]:
     """The keys of the epochs that were not destroyed. Raises OSError, UsageError.
 
-    Files of destroyed epochs are destroyed again.
+    Files of destroyed epochs are destroyed again: a backup brought them back, a process died while it destroyed them, or
+    one does so this moment.
     """
     gone = destroyed(directory)
     files = _numbered(directory / "epochs", _EPOCH_FILE)
     for number in gone & files.keys():
-        _LOG.error("destroyed_epoch_came_back", epoch=number)
+        _LOG.warning("destroyed_epoch_destroyed_again", epoch=number)
         try:
             destroy(directory, number)
         except OSError as error:
