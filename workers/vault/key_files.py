@@ -48,8 +48,8 @@ def create_epoch(directory: Path, number: int) -> None:
 def read_epochs(directory: Path) -> dict[int, bytes]:
     """The keys of the epochs that were not destroyed. Raises OSError, UsageError.
 
-    Files of destroyed epochs are destroyed again: a backup brought them back, or a process died while it destroyed them,
-    or one does so this moment.
+    Files of destroyed epochs are destroyed again: a backup brought them back, a process died while it destroyed
+    them, or one does so this moment.
     """
     gone = destroyed(directory)
     files = _numbered(directory / "epochs", _EPOCH_FILE)
