@@ -13,6 +13,7 @@ import asyncpg
 import mode
 from aiokafka import TopicPartition
 
+from workers.clock import monotonic_s
 from workers.db import sql
 from workers.engine import crashpoints, database, outbox, publisher, retry
 from workers.engine.database import Connection
@@ -29,6 +30,8 @@ _LOCKS = sql.queries("locks")
 _LOG = logger(__name__)
 _FAILURES = publisher.KAFKA_ERRORS + database.RETRIED_ERRORS
 POSITIONS_TOPIC = "relay.positions"
+_SAY_AGAIN_S = 24 * 3600.0
+"""Kafka forgets an offset that nobody commits for a week (offsets.retention.minutes); the restore fence needs it."""
 
 
 def shard_lane(settings: Settings, shard: int) -> str:
@@ -95,15 +98,23 @@ class Relay(mode.Service):
                 await asyncio.sleep(self._settings.relay_poll_s)
             try:
                 await lock.fetchval(_LOCKS["expire_when_idle"], str(int(self._settings.session_timeout_s * 1000)))
-                position = await self._open()
-                while not self.should_stop:
-                    await lock.fetchval(_LOCKS["still_alive"])
-                    reached = await self._publish_from(position)
-                    if reached == position:
-                        await self.sleep(self._settings.relay_poll_s)
-                    position = reached
+                await self._publish_until_stopped(lock, await self._open())
             finally:
                 await lock.fetchval(_LOCKS["unlock"], self._lane)
+
+    async def _publish_until_stopped(self, lock: Connection, position: int) -> None:
+        said_s = monotonic_s()
+        while not self.should_stop:
+            await lock.fetchval(_LOCKS["still_alive"])
+            reached = await self._publish_from(position)
+            if reached != position:
+                position, said_s = reached, monotonic_s()
+            elif monotonic_s() - said_s > _SAY_AGAIN_S:
+                await self._publisher.publish([], position)
+                await self._publisher.commit()
+                said_s = monotonic_s()
+            else:
+                await self.sleep(self._settings.relay_poll_s)
 
     async def _open(self) -> int:
         """Fence the predecessor; returns the position up to which everything was published."""
