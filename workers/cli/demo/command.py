@@ -67,12 +67,13 @@ def demo(
 
 def _run(data_dir: Path, sizes: Sizes, steps: "Steps", console: "Console") -> "list[Check]":
     from workers import app
-    from workers.cli.demo import account, letter_account, letter_checks
+    from workers.cli.demo import account, letter_account, letter_checks, shop
     from workers.cli.local.embedded import Ports
     from workers.cli.local.ending import Ending
     from workers.cli.local.platform import LocalLethe
 
     with Ending() as ending:
+        shop.describe(data_dir.absolute(), data_dir / "stores")
         lethe = LocalLethe(data_dir, Ports.free(), steps, app.PROCESSES, alone=True)
         from deploy.local.failure import NotStarted
 
@@ -86,6 +87,8 @@ def _run(data_dir: Path, sizes: Sizes, steps: "Steps", console: "Console") -> "l
                 lethe.start()
             run = _main_job(lethe, sizes, steps)
             mail_run = _letters(lethe, sizes, steps)
+            erasure_run = _erasure(lethe, run, steps)
+            print(erasure_run)
             _show(run, lethe, console)
             console.print(letter_account.letters(mail_run))
             checks = [*run.checks, *letter_checks.check(mail_run)]
@@ -116,6 +119,16 @@ def _letters(lethe: "LocalLethe", sizes: Sizes, steps: "Steps") -> "MailRun":
     from workers.cli.demo import letters
 
     return asyncio.run(letters.run(lethe.settings, sizes.readers, sizes.seed, steps))
+
+
+def _erasure(lethe: "LocalLethe", run: "Run", steps: "Steps") -> "ErasureRun":
+    import asyncio
+
+    from workers import carriers as carrier_files
+    from workers.cli.demo import erasure
+
+    carriers = carrier_files.load(lethe.settings.carriers_dir)
+    return asyncio.run(erasure.run(lethe.settings, lethe.data_dir, carriers, run, steps))
 
 
 def _show(run: "Run", lethe: "LocalLethe", console: "Console") -> None:

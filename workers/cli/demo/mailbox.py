@@ -31,14 +31,21 @@ class Mailbox:
     """What has come since the last look."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._seen: set[str] = set()
 
     def look(self) -> list[Arrived]:
         """Everything that is new."""
-        new = sorted(file for file in self._folder.glob("*.eml") if file.name not in self._seen)
+        new = sorted(file for file in self.folder.glob("*.eml") if file.name not in self._seen)
         self._seen |= {file.name for file in new}
         return [_arrived(file) for file in new]
+
+    def empty(self, to: str) -> int:
+        """Throw away all mails to this address, as its reader would; returns how many there were."""
+        theirs = [file for file in self.folder.glob("*.eml") if _arrived(file).to == to]
+        for file in theirs:
+            file.unlink()
+        return len(theirs)
 
     async def wait_for(self, to: str) -> Arrived:
         """The first new mail to this address; others that came before it are passed over. Raises LetheError."""

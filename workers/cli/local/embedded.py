@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 _SEGMENT_MS = 5000  # an erasure is certified within a minute; a cluster of one's own needs fewer, longer segments
+_SEGMENT_MS_ALONE = 1000  # within seconds, for who looks on
 
 
 class Ports(NamedTuple):
@@ -63,7 +64,8 @@ def stack(data_dir: Path, ports: Ports) -> "Stack":
 def settings(stack: "Stack", data_dir: Path, ports: Ports, alone: bool = False) -> Settings:
     """The settings in force, but for where the stack is; mails are kept and not sent, unless a server is named.
 
-    `alone`: kept whoever is named, with the purposes and policies of the checkout. For invented people.
+    `alone`: kept whoever is named, with the purposes and policies of the checkout, the stores that are described in
+    `stores` of the data directory, and parcels withdrawn from who is erased. For invented people.
     """
     from workers import settings as settings_module
 
@@ -71,12 +73,12 @@ def settings(stack: "Stack", data_dir: Path, ports: Ports, alone: bool = False) 
     carriers_dir = chosen.carriers_dir if chosen.carriers_dir.is_dir() else ROOT / "deploy" / "carriers"
     own_purposes = chosen.purposes_file.is_file() and not alone
     own_policies = chosen.policies_dir.is_dir() and not alone
-    own_stores = chosen.stores_dir.is_dir() and not alone
     purposes = chosen.purposes_file if own_purposes else ROOT / "deploy" / "purposes.yaml"
     policies = chosen.policies_dir if own_policies else ROOT / "deploy" / "policies"
-    stores = chosen.stores_dir if own_stores else ROOT / "deploy" / "stores"
+    stores = chosen.stores_dir if chosen.stores_dir.is_dir() else ROOT / "deploy" / "stores"
+    segment_ms = _SEGMENT_MS_ALONE if alone else _SEGMENT_MS
     return settings_module.load(
-        segment_ms=chosen.segment_ms if "segment_ms" in chosen.model_fields_set else _SEGMENT_MS,
+        segment_ms=chosen.segment_ms if "segment_ms" in chosen.model_fields_set else segment_ms,
         kafka_bootstrap=stack.bootstrap,
         kafka_security="PLAINTEXT",
         kafka_username=None,
@@ -87,7 +89,8 @@ def settings(stack: "Stack", data_dir: Path, ports: Ports, alone: bool = False) 
         carriers_dir=carriers_dir.absolute(),
         purposes_file=purposes.absolute(),
         policies_dir=policies.absolute(),
-        stores_dir=stores.absolute(),
+        stores_dir=(data_dir / "stores" if alone else stores).absolute(),
+        orders_in_flight="cancel" if alone else chosen.orders_in_flight,
         public_port=ports.public,
         postbox_port=ports.postbox,
         **_mail(chosen, data_dir, ports, alone),

@@ -1,0 +1,54 @@
+"""The carriers while somebody is erased: each reads the withdrawals on its topic, forgets, and answers."""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Mapping, Set
+from datetime import UTC, datetime
+from typing import Final
+
+from workers.cli.demo.carrier import CarrierReader, Received
+from workers.cli.demo.patience import PATIENCE_S, POLL_S
+from workers.cli.events import upstream
+from workers.errors import LetheError
+from workers.settings import Settings
+
+
+async def read_until(readers: Mapping[str, CarrierReader], shipments: Set[str], event_type: str) -> list[Received]:
+    """Read on until each of these shipments had such an event. Raises LetheError after a minute."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while True:
+        for reader in readers.values():
+            await reader.read_to_end()
+        got = [one for reader in readers.values() for one in reader.received if one.event_type == event_type]
+        if shipments <= {one.shipment_id for one in got}:
+            return [one for one in got if one.shipment_id in shipments]
+        if time.monotonic() > deadline_s:
+            raise LetheError(f"no carrier read {event_type} of all of {', '.join(sorted(shipments))}")
+        await asyncio.sleep(POLL_S)
+
+
+async def answer(settings: Settings, readers: Mapping[str, CarrierReader], shipments: Set[str]) -> int:
+    """Acknowledge the withdrawal of each of these shipments, as its carrier; returns how many."""
+    withdrawn = await read_until(readers, shipments, "address.withdrawn")
+    for one in withdrawn:
+        topic = settings.topic(f"carrier.{one.carrier}.receipts")
+        await upstream.publish(settings, topic, [_acknowledged(one)])
+    return len(withdrawn)
+
+
+_CONTENT_TYPE: Final = ("content-type", b"application/json")
+
+
+def _acknowledged(one: Received) -> upstream.Outgoing:
+    data = {"carrier": one.carrier, "withdrawal_id": one.event_id, "outcome": "erased"}
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", uuid.uuid4().hex.encode()),
+        ("ce_source", f"/{one.carrier}".encode()),
+        ("ce_type", b"address.withdrawal_acknowledged"),
+        ("ce_time", datetime.now(UTC).isoformat().encode()),
+        _CONTENT_TYPE,
+    ]
+    return upstream.Outgoing(one.carrier.encode(), headers, json.dumps(data).encode())
