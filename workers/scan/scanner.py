@@ -7,6 +7,7 @@ unread. To show that something is gone, keep writers from moving it about meanwh
 Files are read, not mapped into memory: a mapped file that is truncated ends the process that reads it.
 """
 
+import errno
 import os
 import re
 import stat
@@ -140,22 +141,25 @@ class _File:
         self._decoder = places.decoder(path, matcher.reach)
 
     def read(self, descriptor: int) -> int:
-        """Look at all of it; returns its size in bytes."""
-        offset, tail, head = 0, b"", b""
-        while piece := _piece(descriptor, offset):
-            head = head or piece[:8]
+        """Look at all of it; returns how many bytes that were."""
+        end, size_bytes, tail, head = 0, 0, b"", b""
+        # A decoder is given every byte from the first one on; of anything else, holes are known to be zeros.
+        pieces = _pieces(descriptor) if self._decoder is not None else _extents(descriptor, self._matcher.reach)
+        for offset, piece in pieces:
+            tail = tail if offset == end else b""
+            head = piece[:8] if offset == 0 else head
             content = tail + piece
             self._note(View(offset - len(tail), "", content), self._new(content, len(tail)))
             if self._decoder is not None:
                 self._views(self._decoder.feed(offset, piece))
-            offset += len(piece)
+            end, size_bytes = offset + len(piece), size_bytes + len(piece)
             tail = content[-self._matcher.reach :]
         if self._decoder is not None:
             self._views(self._decoder.finish())
             self.unread += self._decoder.unread
         else:
             self._unpack(head)
-        return offset
+        return size_bytes
 
     def _unpack(self, head: bytes) -> None:
         try:
@@ -193,9 +197,42 @@ def _is_news(hit: Hit, seams: tuple[int, ...] | None) -> bool:
     return number < len(seams) and seams[number] < hit.end
 
 
-def _piece(descriptor: int, offset: int) -> bytes:
-    """Full pieces but for the last one: decoders rely on where a piece begins."""
-    parts, missing = list[bytes](), PIECE_BYTES
+def _pieces(descriptor: int) -> Iterator[tuple[int, bytes]]:
+    """The whole file, in full pieces but for the last one: decoders rely on where a piece begins."""
+    offset = 0
+    while piece := _piece(descriptor, offset, PIECE_BYTES):
+        yield offset, piece
+        offset += len(piece)
+
+
+def _extents(descriptor: int, margin: int) -> Iterator[tuple[int, bytes]]:
+    """What was written of a file, with so many of the zeros before and behind as a hole has; in pieces, by offset.
+
+    Kafka makes the indexes of each open segment 10 MiB long and mostly empty: read whole, they are most of its disk.
+    """
+    offset = 0
+    while (start := _seek(descriptor, offset, os.SEEK_DATA)) is not None:
+        offset = max(offset, start - margin)
+        hole = _seek(descriptor, start, os.SEEK_HOLE) or start
+        while piece := _piece(descriptor, offset, min(PIECE_BYTES, hole + margin - offset)):
+            yield offset, piece
+            offset += len(piece)
+
+
+def _seek(descriptor: int, offset: int, whence: int) -> int | None:
+    """Where data or a hole begins from here on; None where there is none any more. Without an idea of holes a file
+    system says that all is data."""
+    try:
+        return os.lseek(descriptor, offset, whence)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return None
+
+
+def _piece(descriptor: int, offset: int, length: int) -> bytes:
+    """So many bytes; fewer where the file ends."""
+    parts, missing = list[bytes](), length
     while missing and (part := os.pread(descriptor, missing, offset)):
         parts.append(part)
         missing -= len(part)
