@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from workers.cli.demo.checks import Check
+    from workers.cli.demo.erasure import ErasureRun
     from workers.cli.demo.letters import MailRun
     from workers.cli.demo.run import Run
     from workers.cli.local.platform import LocalLethe
@@ -67,7 +68,7 @@ def demo(
 
 def _run(data_dir: Path, sizes: Sizes, steps: "Steps", console: "Console") -> "list[Check]":
     from workers import app
-    from workers.cli.demo import account, letter_account, letter_checks, shop
+    from workers.cli.demo import account, erasure_account, erasure_checks, letter_account, letter_checks, shop
     from workers.cli.local.embedded import Ports
     from workers.cli.local.ending import Ending
     from workers.cli.local.platform import LocalLethe
@@ -88,10 +89,10 @@ def _run(data_dir: Path, sizes: Sizes, steps: "Steps", console: "Console") -> "l
             run = _main_job(lethe, sizes, steps)
             mail_run = _letters(lethe, sizes, steps)
             erasure_run = _erasure(lethe, run, steps)
-            print(erasure_run)
             _show(run, lethe, console)
             console.print(letter_account.letters(mail_run))
-            checks = [*run.checks, *letter_checks.check(mail_run)]
+            console.print(erasure_account.erasure(erasure_run))
+            checks = [*run.checks, *letter_checks.check(mail_run), *erasure_checks.check(erasure_run)]
         finally:
             ending.begin()
             with steps.step("Workers, Kafka and PostgreSQL ended"):

@@ -32,8 +32,8 @@ from workers.settings import Settings
 
 OTHER_CUSTOMERS: Final = 300
 _QUERIES = sql.queries("demo")
-_LOOKS: Final = 12
-_BETWEEN_LOOKS_S: Final = 1.5
+_LOOKS: Final = 30
+_BETWEEN_LOOKS_S: Final = 1.0
 
 
 class Parcels(NamedTuple):
@@ -125,7 +125,9 @@ class _Act:
                 await shop_database.clean_up(self._settings)
                 await self._db.execute(_QUERIES["checkpoint"])
                 taken = self._mailbox.empty(ASKING.email)
-            with self._steps.step("lethe scan looks for her again; Kafka deletes the files of closed segments meanwhile"):
+            with self._steps.step(
+                "lethe scan looks for her again; Kafka deletes the files of closed segments meanwhile"
+            ):
                 found_after, looks = await self._look_until_clean(search)
             with self._steps.step("The neighbour's parcel that waited becomes ready"):
                 again = await self._deliver_to_neighbour()
@@ -165,14 +167,15 @@ class _Act:
             return (await self._mailbox.wait_for(ASKING.email)).opened()
 
     async def _look_until_clean(self, search: Search) -> tuple[Found, int]:
-        """A file may be renamed while a scan goes through, so a clean one counts only if the next one is clean, too."""
-        looks, clean = 0, 0
-        while True:
-            found = await asyncio.to_thread(search.everywhere)
-            looks, clean = looks + 1, clean + 1 if found.is_clean else 0
-            if clean == 2 or looks >= _LOOKS:
+        """Kafka deletes closed segments by itself, a few seconds later: when its files are clean, all are looked at."""
+        for looks in range(1, _LOOKS + 1):
+            found = await asyncio.to_thread(search.in_kafka)
+            if found.is_clean:
+                found = await asyncio.to_thread(search.everywhere)
+            if found.is_clean or looks == _LOOKS:
                 return found, looks
             await asyncio.sleep(_BETWEEN_LOOKS_S)
+        raise AssertionError("it looks at least once")
 
     async def _deliver_to_neighbour(self) -> list[Received]:
         waited = [one for one in self._parcels.neighbour if one.waits]

@@ -18,16 +18,17 @@ def letters(run: MailRun) -> RenderableType:
     """The confirmation mail, one mail of the issue, and how many each issue reached."""
     return Group(
         "[bold]A sign-up[/bold]: the mail that asks whether it was really that person (invented, like all of them)",
-        _mail(run.confirmation),
+        mail(run.confirmation),
         "[bold]An issue[/bold], as one reader got it; its header is what a mail program's button uses",
-        _mail(run.issue_mail),
+        mail(run.issue_mail),
         _issues(run),
     )
 
 
-def _mail(mail: EmailMessage) -> Panel:
-    lines = [f"[dim]{name}:[/dim] {escape(' '.join(str(mail[name]).split()))}" for name in _SHOWN if mail[name]]
-    body = mail.get_body(("plain",))
+def mail(one: EmailMessage) -> Panel:
+    """A mail as its reader has it."""
+    lines = [f"[dim]{name}:[/dim] {escape(' '.join(str(one[name]).split()))}" for name in _SHOWN if one[name]]
+    body = one.get_body(("plain",))
     text = "" if body is None else str(body.get_content()).strip()
     return Panel("\n".join([*lines, "", escape(text)]), width=100)
 
