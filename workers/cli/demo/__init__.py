@@ -1,1 +1,1 @@
-"""`lethe demo`: the whole pipeline once, on sample orders and for invented readers."""
+"""`lethe demo`: the whole pipeline once, on sample orders, for invented readers, and without one who was erased."""

@@ -101,7 +101,7 @@ def verdict(checks: Sequence[Check]) -> RenderableType:
         f"[red]NO[/red]   {check.claim}: {check.problem}" if check.problem else f"[green]yes[/green]  {check.claim}"
         for check in checks
     ]
-    return Panel("\n".join(lines), title="Checked against what carriers and mailboxes received", title_align="left")
+    return Panel("\n".join(lines), title="Checked against carriers, mailboxes, stores and the disk", title_align="left")
 
 
 def table(*headings: str) -> Table:

@@ -1,4 +1,4 @@
-"""`lethe demo`: the whole pipeline once, from nothing to a checked account."""
+"""`lethe demo`: everything once, from nothing to a checked account."""
 
 import tempfile
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from workers.cli.demo.checks import Check
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from workers.cli.demo.run import Run
     from workers.cli.local.platform import LocalLethe
     from workers.cli.local.steps import Steps
+    from workers.domain.carriers import Carrier
 
 SHOP_CARRIERS = ("dhl-parcel-de", "dhl-express", "ups", "colissimo")
 
@@ -39,8 +42,9 @@ def demo(
 
     Publishes orders as a shop would (good ones, bad ones, some twice), reads each carrier's topic as that carrier
     would, checks that every order reached exactly one carrier exactly once. Then signs a visitor up, sends an issue to
-    everybody who agreed and, once one has left by one click, the next. Mails are kept, none is sent. Exits with 1 if
-    something is not as promised.
+    everybody who agreed and, once one has left by one click, the next. At last somebody asks to be erased, confirms by
+    mail, and gets a certificate; every file is searched for them, before and after. Mails are kept, none is sent. Exits
+    with 1 if something is not as promised.
 
     Example: lethe demo --orders 2000 --seed 1
     """
@@ -53,8 +57,8 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="lethe-demo-", ignore_cleanup_errors=True) as scratch:
         data_dir = Path(".lethe") / f"demo-{seed}" if keep else Path(scratch)
         steps.say(
-            f"Lethe's demo: {orders} orders from shop to carriers, two newsletter issues to {readers} readers, on "
-            f"this machine only. Data: {data_dir.absolute()}"
+            f"Lethe's demo: {orders} orders from shop to carriers, two newsletter issues to {readers} readers, and a "
+            f"person who is erased; on this machine only. Data: {data_dir.absolute()}"
         )
         checks = _run(data_dir, Sizes(orders, readers, seed), steps, console)
     if keep:
@@ -109,9 +113,14 @@ def _main_job(lethe: "LocalLethe", sizes: Sizes, steps: "Steps") -> "Run":
     from workers.cli.demo import run as demo_run
 
     carriers = carrier_files.load(lethe.settings.carriers_dir)
-    shop = {name: carriers[name] for name in SHOP_CARRIERS if name in carriers} or carriers
     port = lethe.web_ports["shipping"]
-    return asyncio.run(demo_run.run(lethe.settings, shop, carriers, sizes.orders, sizes.seed, port, steps))
+    return asyncio.run(
+        demo_run.run(lethe.settings, _of_the_shop(carriers), carriers, sizes.orders, sizes.seed, port, steps)
+    )
+
+
+def _of_the_shop(carriers: "Mapping[str, Carrier]") -> "Mapping[str, Carrier]":
+    return {name: carriers[name] for name in SHOP_CARRIERS if name in carriers} or carriers
 
 
 def _letters(lethe: "LocalLethe", sizes: Sizes, steps: "Steps") -> "MailRun":
@@ -128,7 +137,7 @@ def _erasure(lethe: "LocalLethe", run: "Run", steps: "Steps") -> "ErasureRun":
     from workers import carriers as carrier_files
     from workers.cli.demo import erasure
 
-    carriers = carrier_files.load(lethe.settings.carriers_dir)
+    carriers = _of_the_shop(carrier_files.load(lethe.settings.carriers_dir))
     return asyncio.run(erasure.run(lethe.settings, lethe.data_dir, carriers, run, steps))
 
 

@@ -105,9 +105,11 @@ def _neighbour(run: ErasureRun) -> Check:
     if NEIGHBOUR.email not in run.subscribed_before & run.subscribed_after:
         problems.append("the subscription has ended")
     delivered = {one.shipment_id: one.address or {} for one in run.again}
-    for parcel in run.parcels.neighbour:
-        if parcel.waits and NEIGHBOUR.street not in delivered.get(parcel.order_id, {}).values():
-            problems.append(f"the address of {parcel.order_id} cannot be read any more")
+    problems += [
+        f"the address of {parcel.order_id} cannot be read any more"
+        for parcel in run.parcels.neighbour
+        if parcel.waits and NEIGHBOUR.street not in delivered.get(parcel.order_id, {}).values()
+    ]
     withdrawn = {one.shipment_id for one in run.received if one.event_type == "address.withdrawn"}
     problems += [f"{one.order_id} was withdrawn" for one in run.parcels.neighbour if one.order_id in withdrawn]
     return Check(f"{NEIGHBOUR.name} is untouched: rows, subscription, address at the carriers", "; ".join(problems))

@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from schemas.recipient import Recipient
 from workers.cli.samples.events import SampleEvent, event
 
 CONSENTS: Final = "consents"
@@ -48,15 +49,17 @@ NEIGHBOUR: Final = Person(
 )  # fmt: skip
 
 
+def recipient(person: Person) -> Recipient:
+    """Where their parcels go."""
+    return Recipient.model_validate_json(json.dumps(_ship_to(person)))
+
+
 def placed(person: Person, parcel: Parcel, at: datetime) -> SampleEvent:
     """`order.placed`; the carrier may have phone and e-mail."""
     data = {
         "order_id": parcel.order_id, "customer_ref": person.reference, "carrier": parcel.carrier,
         "contact_consent": True, "wait_for_ready": parcel.waits,
-        "ship_to": {
-            "name": person.name, "lines": [person.street], "city": person.city, "postal_code": person.postal_code,
-            "country_code": "DE", "phone": person.phone, "email": person.email,
-        },
+        "ship_to": _ship_to(person),
     }  # fmt: skip
     return event("order.placed", f"{parcel.order_id}:placed", person.reference, at, json.dumps(data))
 
@@ -75,3 +78,10 @@ def agreed(person: Person, purpose: str, privacy_notice: str, at: datetime) -> S
         "evidence": {"wording": _WORDING, "location": "https://shop.example/checkout"},
     }  # fmt: skip
     return event("consent.given", f"{person.reference}:given", person.reference, at, json.dumps(data), CONSENTS)
+
+
+def _ship_to(person: Person) -> dict[str, object]:
+    return {
+        "name": person.name, "lines": [person.street], "city": person.city, "postal_code": person.postal_code,
+        "country_code": "DE", "phone": person.phone, "email": person.email,
+    }  # fmt: skip

@@ -43,12 +43,13 @@ def homes(rng: random.Random, carriers: Mapping[str, Carrier], countries: Collec
 def _home(ship_to: dict[str, Any], country: places.Country, carriers: Mapping[str, Carrier]) -> Home:
     text = json.dumps(ship_to, ensure_ascii=False, separators=(",", ":"))
     recipient = Recipient.model_validate_json(text)
-    taking = [name for name, carrier in carriers.items() if _takes(carrier, recipient)]
+    taking = [name for name, carrier in carriers.items() if takes(carrier, recipient)]
     usual = [name for name in country.carriers if name in taking]
     return Home(text, tuple(usual or taking))
 
 
-def _takes(carrier: Carrier, recipient: Recipient) -> bool:
+def takes(carrier: Carrier, recipient: Recipient) -> bool:
+    """Whether the carrier delivers there, as its file says."""
     try:
         projection.project(recipient, carrier, consent=True)
     except errors.Refused:

@@ -76,3 +76,10 @@ def test_the_mailbox_tells_each_mail_once_and_in_order(tmp_path: Path) -> None:
     assert [(one.to, one.is_issue) for one in mailbox.look()] == [("a@example.org", False), ("b@example.org", True)]
     (tmp_path / "00000003.eml").write_text("To: c@example.org\n\nx\n")
     assert [one.to for one in mailbox.look()] == ["c@example.org"]
+
+
+def test_a_reader_empties_a_mailbox_of_their_own_and_no_other(tmp_path: Path) -> None:
+    for number, to in enumerate(("a@example.org", "b@example.org", "a@example.org")):
+        (tmp_path / f"{number:08d}.eml").write_text(f"To: {to}\n\nx\n")
+    assert Mailbox(tmp_path).empty("a@example.org") == 2
+    assert [one.to for one in Mailbox(tmp_path).look()] == ["b@example.org"]

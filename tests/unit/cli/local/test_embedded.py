@@ -39,3 +39,14 @@ def test_the_demo_s_mails_stay_here_whoever_is_named(
     assert (alone.smtp_host, alone.smtp_username, alone.sink_dir) == ("127.0.0.1", None, tmp_path / "mails")
     assert alone.public_url == "http://127.0.0.1:20008"
     assert alone.purposes_file == embedded.ROOT / "deploy/purposes.yaml"
+
+
+def test_the_demo_s_stores_are_its_own_and_its_segments_short(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    monkeypatch.setenv("LETHE_STORES_DIR", str(own))
+    up, alone = (embedded.settings(stack, tmp_path, PORTS, alone=alone) for alone in (False, True))
+    assert (up.stores_dir, up.orders_in_flight, up.segment_ms) == (own, "wait", 5000)
+    assert (alone.stores_dir, alone.orders_in_flight, alone.segment_ms) == (tmp_path / "stores", "cancel", 1000)
