@@ -9,6 +9,7 @@ from workers.cli.demo.people import ASKING
 from workers.cli.demo.residue import Search
 
 DATABASES = {16384: "lethe", 16999: "shop"}
+_FOLDERS = ("mails", "shop", "a", "b/c", "kafka")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_each_file_belongs_to_a_place_that_is_shown(path: str, place: str) -> No
 
 def test_every_token_is_looked_for_in_every_folder(tmp_path: Path) -> None:
     search = Search(ASKING.tokens, tmp_path, DATABASES)
-    for number, (folder, token) in enumerate(zip(("mails", "shop", "a", "b/c", "kafka"), ASKING.tokens.values())):
+    for number, (folder, token) in enumerate(zip(_FOLDERS, ASKING.tokens.values(), strict=True)):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / f"{number}.txt").write_text(f"x {token.upper()} y")
     found = search.everywhere()
