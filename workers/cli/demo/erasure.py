@@ -66,7 +66,6 @@ class ErasureRun(NamedTuple):
     looks: int
     asked: Asked
     received: list[Received]
-    answered: int
     again: list[Received]
     proof: Proof
     answer: EmailMessage
@@ -122,7 +121,7 @@ class _Act:
             with self._steps.step("She asks on the page /erasure, and confirms by the link in the mail"):
                 asked = await erasure_page.ask(self._settings, self._db, self._mailbox, ASKING.email)
             started_s = time.monotonic()
-            answered = await self._erase()
+            await self._erase()
             answer = await self._answer()
             seconds = time.monotonic() - started_s
             proof = await erasure_proof.verify(self._settings, self._db, (await self._standing())["request_id"])
@@ -137,7 +136,7 @@ class _Act:
             kept = await self._kept()
         return ErasureRun(
             self._parcels, before, await self._shop.rows(), found_before, found_after, looks, asked, self._received(),
-            answered, again, proof, answer, taken, subscribed_before, await self._subscribed(), kept, seconds,
+            again, proof, answer, taken, subscribed_before, await self._subscribed(), kept, seconds,
             self._settings.segment_ms,
         )  # fmt: skip
 
@@ -153,15 +152,15 @@ class _Act:
         known = [one for _, of in pairs for one in of if not one.waits]
         await erasure_carriers.read_until(self._readers, {one.order_id for one in known}, "address.assigned")
 
-    async def _erase(self) -> int:
-        """Scene by scene, as the database tells; the carriers answer meanwhile. How many answers they gave."""
+    async def _erase(self) -> None:
+        """Scene by scene, as the database tells; the carriers answer meanwhile."""
         hers = {one.order_id for one in self._parcels.asking}
         answering = asyncio.create_task(erasure_carriers.answer(self._settings, self._readers, hers))
         try:
             for text, is_done in _SCENES:
                 with self._steps.step(text):
                     await patience.until(self._standing, is_done, lambda row: f"the request is {row['state']}")
-            return await answering
+            await answering
         finally:
             answering.cancel()
 

@@ -100,6 +100,8 @@ def _honest(run: ErasureRun) -> RenderableType:
         "What a carrier has in its own systems, only its answer says.",
     ]
     soon = [
+        "Parcels on their way are withdrawn from the carriers (LETHE_ORDERS_IN_FLIGHT=cancel). By default an erasure "
+        "waits until they are delivered, 14 days at most.",
         f"Kafka deletes and compacts closed segments only. Here they close after {run.segment_ms / 1000:g} s "
         f"(LETHE_SEGMENT_MS={run.segment_ms}), so that you can look on; ten minutes are the default.",
         "The shop's database is not Lethe's: what it deletes stays in its files until somebody vacuums it in full and "

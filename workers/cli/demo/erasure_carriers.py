@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Mapping, Set
 from datetime import UTC, datetime
-from typing import Final
 
 from workers.cli.demo.carrier import CarrierReader, Received
 from workers.cli.demo.patience import PATIENCE_S, POLL_S
@@ -16,7 +15,7 @@ from workers.settings import Settings
 
 
 async def read_until(readers: Mapping[str, CarrierReader], shipments: Set[str], event_type: str) -> list[Received]:
-    """Read on until each of these shipments had such an event. Raises LetheError after a minute."""
+    """Read on until each of these shipments had such an event. Raises LetheError after two minutes."""
     deadline_s = time.monotonic() + PATIENCE_S
     while True:
         for reader in readers.values():
@@ -29,16 +28,11 @@ async def read_until(readers: Mapping[str, CarrierReader], shipments: Set[str], 
         await asyncio.sleep(POLL_S)
 
 
-async def answer(settings: Settings, readers: Mapping[str, CarrierReader], shipments: Set[str]) -> int:
-    """Acknowledge the withdrawal of each of these shipments, as its carrier; returns how many."""
-    withdrawn = await read_until(readers, shipments, "address.withdrawn")
-    for one in withdrawn:
+async def answer(settings: Settings, readers: Mapping[str, CarrierReader], shipments: Set[str]) -> None:
+    """Acknowledge the withdrawal of each of these shipments, as its carrier."""
+    for one in await read_until(readers, shipments, "address.withdrawn"):
         topic = settings.topic(f"carrier.{one.carrier}.receipts")
         await upstream.publish(settings, topic, [_acknowledged(one)])
-    return len(withdrawn)
-
-
-_CONTENT_TYPE: Final = ("content-type", b"application/json")
 
 
 def _acknowledged(one: Received) -> upstream.Outgoing:
@@ -49,6 +43,6 @@ def _acknowledged(one: Received) -> upstream.Outgoing:
         ("ce_source", f"/{one.carrier}".encode()),
         ("ce_type", b"address.withdrawal_acknowledged"),
         ("ce_time", datetime.now(UTC).isoformat().encode()),
-        _CONTENT_TYPE,
+        ("content-type", b"application/json"),
     ]
     return upstream.Outgoing(one.carrier.encode(), headers, json.dumps(data).encode())

@@ -8,12 +8,12 @@ from typing import Final, TypeVar
 from workers.errors import LetheError
 
 POLL_S: Final = 0.1
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 T = TypeVar("T")
 
 
 async def until(look: Callable[[], Awaitable[T]], is_done: Callable[[T], object], said: Callable[[T], str]) -> T:
-    """What `look` sees once it is done. Raises LetheError when it sees the same for a minute; `said` tells what."""
+    """What `look` sees once it is done. Raises LetheError when it sees the same for two minutes; `said` tells what."""
     seen, moved_s = await look(), time.monotonic()
     while not is_done(seen):
         await asyncio.sleep(POLL_S)

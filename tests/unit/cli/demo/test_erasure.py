@@ -55,7 +55,7 @@ NEEDED = Moment("identity_needed", 0)
 ASKED = Asked(mail("a link"), NEEDED, NEEDED, Moment("in_progress", 1), True)
 ANSWER = mail(f"certificate 1, {CERTIFICATE.hash}")
 GOOD = ErasureRun(
-    PARCELS, [*HERS, *HIS, OTHER], [*HIS, OTHER, NOBODYS], FULL, EMPTY, 2, ASKED, RECEIVED, 2, [AGAIN], PROOF, ANSWER,
+    PARCELS, [*HERS, *HIS, OTHER], [*HIS, OTHER, NOBODYS], FULL, EMPTY, 2, ASKED, RECEIVED, [AGAIN], PROOF, ANSWER,
     3, SUBSCRIBED, SUBSCRIBED - {ASKING.email}, Kept(1, 1), 10.0, 1000,
 )  # fmt: skip
 BUTTON, SILENT, STORES_, CARRIERS_, PROVEN, ANSWERED, BEFORE, AFTER, NEIGHBOUR_, OTHERS = range(10)
