@@ -73,7 +73,8 @@ def _found(run: ErasureRun) -> RenderableType:
     drawn.add_row("files, MiB looked through", *(_size(found) for found in scans))
     return Group(
         "[bold]What lethe scan finds[/bold] in every file of the data directory: batches unpacked, deleted segments, "
-        f"dead rows, WAL, statistics, mails ({run.looks} looks until Kafka had deleted its closed segments)",
+        "dead rows, WAL, statistics, mails. Kafka deletes closed segments by itself: its files were looked at "
+        f"{run.looks} time{'' if run.looks == 1 else 's'} until they were gone.",
         drawn,
     )
 
