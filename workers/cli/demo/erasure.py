@@ -36,7 +36,7 @@ from workers.settings import Settings
 
 OTHER_CUSTOMERS: Final = 300
 _QUERIES = sql.queries("demo")
-_GONE_WITHIN_S: Final = 30.0
+_GONE_WITHIN_S: Final = 60.0
 _BETWEEN_LOOKS_S: Final = 1.0
 
 
