@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from workers.errors import LetheError, UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -52,22 +54,31 @@ def demo(
 
     from workers.cli.local.steps import Steps
 
+    kept = _fresh(Path(".lethe") / f"demo-{seed}") if keep else None
     console = Console()
     steps = Steps(console)
     with tempfile.TemporaryDirectory(prefix="lethe-demo-", ignore_cleanup_errors=True) as scratch:
-        data_dir = Path(".lethe") / f"demo-{seed}" if keep else Path(scratch)
+        data_dir = kept or Path(scratch)
         steps.say(
             f"Lethe's demo: {orders} orders from shop to carriers, two newsletter issues to {readers} readers, and a "
             f"person who is erased; on this machine only. Data: {data_dir.absolute()}"
         )
         checks = _run(data_dir, Sizes(orders, readers, seed), steps, console)
-    if keep:
-        steps.say(f"Kept: lethe up --data-dir {data_dir}")
+    if kept is not None:
+        steps.say(f"Kept: lethe up --data-dir {kept}")
     if problems := [check for check in checks if check.problem]:
-        from workers.errors import LetheError
-
         raise LetheError(f"the demo failed: {'; '.join(f'{one.claim}: {one.problem}' for one in problems)}")
     steps.say(f"[bold green]All of it holds.[/bold green] {steps.elapsed_s:.1f} s in all.")
+
+
+def _fresh(data_dir: Path) -> Path:
+    """Raises UsageError where a demo was kept before: nobody could tell its orders from the new ones."""
+    if data_dir.exists():
+        raise UsageError(
+            f"{data_dir} is from a demo before: look at it with `lethe up --data-dir {data_dir}`, remove it, or choose "
+            "another --seed"
+        )
+    return data_dir
 
 
 def _run(data_dir: Path, sizes: Sizes, steps: "Steps", console: "Console") -> "list[Check]":
