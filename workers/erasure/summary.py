@@ -14,7 +14,7 @@ _WORDS: Final = {
         "until": ", until {day}",
         "backups": "{name}: backups that may still hold it expire on {day}.",
         "silent": "{name}: not confirmed. {reason}",
-        "carrier": "{name}: was told to forget the address of {count} shipments.",
+        "carrier": "{name}: was told to forget the address; shipments: {count}.",
         "shared": "{name}: events of the shop's own systems are there until {day}.",
     },
     "fr": {
@@ -25,7 +25,7 @@ _WORDS: Final = {
         "until": ", jusqu'au {day}",
         "backups": "{name} : les sauvegardes qui peuvent encore le contenir expirent le {day}.",
         "silent": "{name} : non confirmé. {reason}",
-        "carrier": "{name} : a été averti d'oublier l'adresse de {count} envois.",
+        "carrier": "{name} : a été averti d'oublier l'adresse ; envois : {count}.",
         "shared": "{name} : des événements des systèmes de la boutique y restent jusqu'au {day}.",
     },
 }
