@@ -217,6 +217,9 @@ def _confirmed(situation: Situation) -> Decision:
             RefusalCode.CONSENT_STATE,
             "no confirmation was asked for, or the person has said no since; publish consent.given first",
         )
+    said_no_at = _said_no_at(record, suppression)
+    if said_no_at is not None and situation.at <= said_no_at:
+        return Decision(record, recorded=True)  # it confirms what that no has ended
     if record.status is Status.REQUESTED:
         by_person = change.entity is Entity.SUBJECT
         if not by_person and suppression is not None and suppression.reason in _PERSON_ALONE:

@@ -103,6 +103,13 @@ def test_a_confirmation_makes_it_valid_and_lifts_every_suppression() -> None:
     assert decision.effects == {Effect.OWN_CONTACT, Effect.UNSUPPRESS}
 
 
+@pytest.mark.parametrize("at", [BEFORE, BEFORE - timedelta(minutes=5)], ids=["of the same moment", "older"])
+def test_a_confirmation_from_before_the_last_no_confirms_nothing(at: datetime) -> None:
+    asked_again = Record(Status.REQUESTED, "2026-01", NOW)
+    decision = decide(asked_again, Kind.CONFIRMED, SUPPRESSED, event_time=at, entity=Entity.UPSTREAM)
+    assert decision == Decision(asked_again, recorded=True)
+
+
 def test_another_s_confirmation_does_not_lift_a_complaint() -> None:
     with pytest.raises(Refused, match="only their own confirmation"):
         decide(ASKED, Kind.CONFIRMED, COMPLAINED, entity=Entity.UPSTREAM)
