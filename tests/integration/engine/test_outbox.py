@@ -88,6 +88,15 @@ async def test_a_fenced_person_s_records_are_left_out_and_the_others_are_not(sho
     assert stored.next_position == 10, "the row counts as published all the same"
 
 
+async def test_a_withdrawal_goes_out_even_where_the_person_is_fenced(shop: Engine) -> None:
+    """The order was cancelled, the worker died, the person asked to be erased: the carrier knows the address still."""
+    (ada,) = await people(shop, "c1")
+    await add(shop, 0, message(ada, 1), message(ada, 2, None))
+    await shop.pool.execute("update subjects set fenced_at = now()")
+    (stored,) = await read(shop)
+    assert [(one.key, one.value) for one in stored.publications] == [(b"o2", None)]
+
+
 async def test_a_shredded_person_s_records_cannot_be_opened_by_anyone(shop: Engine) -> None:
     ada, erik = await people(shop, "c1", "c2")
     await add(shop, 0, message(ada, 1), message(erik, 2))
