@@ -28,8 +28,9 @@ select identity_hash, request_id from unnest($1::uuid[], $2::uuid[]) as known (i
 on conflict do nothing
 
 -- name: join_to
--- What was asked before without a proof of identity is answered with the request that has one.
-update requests set joined = $2, changed_at = $3 where request_id = any($1::uuid[]) and closed_at is null
+-- What was asked before without a proof of identity is answered with the request that has one, and what had joined that.
+update requests set joined = $2, changed_at = $3
+where (request_id = any($1::uuid[]) or joined = any($1::uuid[])) and closed_at is null
 
 -- name: lock
 select request_id, request_type, state, reason, step, channel, language, key_subject_id, sealed, subject_ids, joined,
@@ -57,8 +58,9 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
 returning request_event_id, request_id
 
 -- name: joined_to
+-- Those that end with these: the open ones, and those that ended in part with them.
 select request_id, request_type, state, language, key_subject_id, received_at, due_at, joined
-from requests where joined = any($1::uuid[]) and closed_at is null
+from requests where joined = any($1::uuid[]) and (closed_at is null or state = 'partly_completed')
 order by request_id
 for update
 
