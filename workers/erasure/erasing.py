@@ -13,6 +13,7 @@ from workers.db import sql
 from workers.engine import crashpoints, relay
 from workers.engine.database import Connection
 from workers.erasure import identities, own
+from workers.erasure.fanout import NOTHING_TO_FIND_BY
 from workers.erasure.identities import Identities
 from workers.erasure.own import Told
 from workers.log import logger
@@ -126,4 +127,4 @@ def _first_state(store: Store, known: Identities) -> tuple[str, str | None]:
     named = known.for_stores()
     if any(named.get(name) for name in store.identifiers):
         return "to_erase", None
-    return "unconfirmed", "the request says nothing that this store finds people by"
+    return "unconfirmed", NOTHING_TO_FIND_BY

@@ -23,6 +23,7 @@ _SHARD = 0
 _CHUNK = 1000
 _ACTIONS = {"to_erase": "erase", "erasing": "erase", "to_verify": "verify", "verifying": "verify"}
 NOT_CONFIGURED = "the store is no longer configured: nobody asked it"
+NOTHING_TO_FIND_BY = "the request says nothing that this store finds people by"
 
 
 class FanOut:
@@ -41,10 +42,17 @@ class FanOut:
         keys = await self._vault.hold_by_id(connection, {row["key_subject_id"] for row in rows})
         sealing = directory.Sealing(store)
         by_action: dict[str, list[TaskSubject]] = {}
+        unnamed = []
         for row in rows:
             known = identities.unseal(row["sealed"], keys[row["key_subject_id"]], row["request_id"])
-            one = TaskSubject(subject_ref=row["subject_ref"], identifiers=sealing.seal(known.for_stores()))
+            named = known.for_stores()
+            if not any(named.get(name) for name in store.identifiers):
+                unnamed.append(row["subject_ref"])  # it would find nothing, and truly say so
+                continue
+            one = TaskSubject(subject_ref=row["subject_ref"], identifiers=sealing.seal(named))
             by_action.setdefault(_ACTIONS[row["state"]], []).append(one)
+        if unnamed:
+            await connection.execute(_QUERIES["cannot_be_asked"], unnamed, NOTHING_TO_FIND_BY)
         messages = []
         respond_by = now + timedelta(seconds=store.respond_within_s)
         for action, subjects in by_action.items():

@@ -159,6 +159,11 @@ def test_a_store_that_is_disabled_or_cannot_find_the_person_is_named_not_left_ou
         assert len(unconfirmed) == 2
         assert "the request says nothing that this store finds people by" in unconfirmed
 
+        assert "blind" in run(settings, "requests", "retry", str(number)[:8])
+        one = "select state from request_stores where store = 'blind'"
+        wait_until(lambda: rows(settings, one)[0]["state"] != "to_erase", 60, lambda: "not looked at")
+        assert rows(settings, one)[0]["state"] == "unconfirmed", "asked by nothing, it would find nothing"
+
 
 def test_staff_open_show_hold_and_refuse(settings: Settings, tmp_path: Path) -> None:
     place_ = "select request_id, state from requests"

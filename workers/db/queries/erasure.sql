@@ -159,6 +159,10 @@ update request_stores set state = case state when 'to_erase' then 'erasing' when
     attempts = attempts + 1, due_at = $2, task_id = $3
 where subject_ref = any($1::uuid[])
 
+-- name: cannot_be_asked
+-- Staff had it asked again, and there is still nothing to ask by.
+update request_stores set state = 'unconfirmed', reason = $2 where subject_ref = any($1::uuid[])
+
 -- name: give_up_stores
 update request_stores set state = 'unconfirmed', reason = $2
 where request_id = any($1::uuid[]) and state in ('to_erase', 'erasing', 'to_verify', 'verifying')
