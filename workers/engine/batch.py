@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 
 from workers.clock import Clock
 from workers.db import literals, sql
-from workers.engine import crashpoints, database, outbox, retry
+from workers.engine import crashpoints, database, outbox, relay, retry
 from workers.engine.admission import Event, Rejected
 from workers.engine.database import Connection
 from workers.engine.outbox import Message
@@ -28,6 +28,7 @@ from workers.vault.subjects import Subject, SubjectVault
 _POSITIONS = sql.queries("positions")
 _EVENTS = sql.queries("events")
 _LOG = logger(__name__)
+_SHARD = 0
 _NO_PARTITION = TopicPartition("", -1)
 
 
@@ -223,7 +224,13 @@ class BatchTransaction:
             messages = outcome.messages.get(slice_.partition)
             if messages:
                 lane = lane_name(self._group, slice_.partition)
-                await outbox.add(connection, lane, slice_.expected_offset, slice_.next_offset, now, messages)
+                ahead = relay.shard_lane(self._settings, _SHARD)
+                behind = await outbox.add_behind(
+                    connection, lane, slice_.expected_offset, slice_.next_offset, now, messages, ahead
+                )
+                if behind:  # a replay of the same person's: what a carrier is told last must be the latest
+                    await relay.add(connection, self._settings, _SHARD, now, behind)
+                    outcome.messages[slice_.partition] = [one for one in messages if one not in behind]
 
     def _owed(self, batch: Batch, outcome: Outcome, now: datetime) -> list[Owed]:
         return [

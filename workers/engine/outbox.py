@@ -64,6 +64,39 @@ def publications(messages: Sequence[Message], occurred_at: datetime) -> list[Pub
     ]
 
 
+async def add_behind(
+    connection: Connection,
+    lane: str,
+    position: int,
+    next_position: int,
+    occurred_at: datetime,
+    messages: Sequence[Message],
+    ahead: str,
+) -> list[Message]:
+    """As `add`, but for the messages about people of whom something waits in the lane `ahead`: those are returned.
+
+    They belong behind that. To be called once what the messages are about is locked, as the writers of `ahead` do.
+    """
+    row = _row(lane, position, next_position, occurred_at, messages)
+    waiting = set(await connection.fetchval(_QUERIES["add_behind"], *row, ahead) or ()) - {int(_NOBODY)}
+    behind = [one for one in messages if one.subject is not None and one.subject.subject_id in waiting]
+    if behind:
+        await connection.execute(_QUERIES["take_back"], lane, position)
+        sooner = [one for one in messages if one not in behind]
+        if sooner:
+            await add(connection, lane, position, next_position, occurred_at, sooner)
+    return behind
+
+
+async def waits_elsewhere(connection: Connection, lane: str, messages: Sequence[Message]) -> bool:
+    """Whether something about the same people waits in another lane than this one."""
+    numbers = {str(one.subject.subject_id) for one in messages if one.subject is not None}
+    found: bool = bool(numbers) and await connection.fetchval(
+        _QUERIES["waits_in_other_lanes"], lane, literals.array(numbers)
+    )
+    return found
+
+
 async def add(
     connection: Connection,
     lane: str,
@@ -73,13 +106,7 @@ async def add(
     messages: Sequence[Message],
 ) -> None:
     """Store a batch's messages, sealed, in the caller's transaction."""
-    records = [
-        (topic, key, event_type, event_id, reason, _seal(subject, event_id, value))
-        for subject, topic, key, event_type, event_id, value, reason in messages
-    ]
-    subjects = literals.array([str(message.subject.subject_id) if message.subject else _NOBODY for message in messages])
-    packed = msgpack.packb(records)
-    await connection.execute(_QUERIES["add"], lane, position, next_position, occurred_at, subjects, packed)
+    await connection.execute(_QUERIES["add"], *_row(lane, position, next_position, occurred_at, messages))
 
 
 async def read(
@@ -95,6 +122,17 @@ async def read(
     wanted = {subject_id for row in rows for subject_id in row["subject_ids"]} - {int(_NOBODY)}
     subjects = await vault.hold_by_id(connection, wanted)
     return [Stored(row["position"], row["next_position"], _opened(row, subjects)) for row in rows]
+
+
+def _row(
+    lane: str, position: int, next_position: int, occurred_at: datetime, messages: Sequence[Message]
+) -> tuple[object, ...]:
+    records = [
+        (topic, key, event_type, event_id, reason, _seal(subject, event_id, value))
+        for subject, topic, key, event_type, event_id, value, reason in messages
+    ]
+    subjects = literals.array([str(message.subject.subject_id) if message.subject else _NOBODY for message in messages])
+    return lane, position, next_position, occurred_at, subjects, msgpack.packb(records)
 
 
 def _opened(row: asyncpg.Record, subjects: Mapping[int, Subject]) -> list[Publication]:

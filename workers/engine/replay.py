@@ -11,7 +11,7 @@ import mode
 
 from workers.clock import Clock
 from workers.db import sql
-from workers.engine import crashpoints, database, parking, relay
+from workers.engine import crashpoints, database, outbox, parking, relay
 from workers.engine.admission import Admission
 from workers.engine.batch import BatchTransaction, Outcome
 from workers.engine.database import Connection
@@ -26,6 +26,10 @@ _QUERIES = sql.queries("dead_letters")
 _LOG = logger(__name__)
 _POLL_S = 0.5
 _SHARD = 0
+
+
+class _TooEarly(Exception):
+    """Something about the same people was applied before and is not published yet: a second later it is."""
 
 
 class Replayer(mode.Service):
@@ -77,6 +81,8 @@ class Replayer(mode.Service):
                     return False
                 await self._apply(connection, letter, now)
                 crashpoints.reach("replay.before_commit")
+        except _TooEarly:
+            return False
         except database.DATA_ERRORS:
             await self._park_again(self._pool, letter, _DATABASE_REFUSED, now)
         except (Unreadable, KeyMissing):
@@ -101,6 +107,8 @@ class Replayer(mode.Service):
 
     async def _finish(self, connection: Connection, letter: asyncpg.Record, outcome: Outcome, now: datetime) -> None:
         messages = [message for emitted in outcome.messages.values() for message in emitted]
+        if await outbox.waits_elsewhere(connection, relay.shard_lane(self._settings, _SHARD), messages):
+            raise _TooEarly
         await relay.add(connection, self._settings, _SHARD, now, messages)
         await connection.execute(_QUERIES["finish_replay"], letter["dead_letter_id"], now)
 
