@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 STAMP := .venv/.ready
-TESTS := $(wildcard tests/unit tests/contract tests/integration tests/fault tests/test_*.py)
+TESTS := $(wildcard tests/unit tests/model tests/contract tests/integration tests/fault tests/test_*.py)
 
 .PHONY: help demo test lint bench torture up setup lock clean
 
@@ -33,7 +33,7 @@ bench: $(STAMP)
 	@$(BIN)/python -m bench
 
 torture: $(STAMP)
-	@$(BIN)/python -m pytest -m torture --timeout 3600 tests/fault
+	@$(BIN)/python -m pytest -m torture --timeout 3600 tests/fault tests/model
 
 up: $(STAMP)
 	@$(BIN)/lethe up

@@ -196,7 +196,7 @@ class BatchTransaction:
         subjects = await self._vault.hold(connection, [event.reference_hash for event in first_seen])
         unit = self._unit_of_work()
         await unit.load(connection, [(event, subjects[event.reference_hash]) for event in first_seen])
-        outcome = _handle_all(admitted, seen, subjects, unit)
+        outcome = handle_all(admitted, seen, subjects, unit)
         await unit.store(connection, now)
         return outcome
 
@@ -276,13 +276,16 @@ def lane_name(consumer_group: str, partition: TopicPartition) -> str:
     return f"{consumer_group}/{partition.topic}/{partition.partition}"
 
 
-def _handle_all(
+def handle_all(
     admitted: Sequence[Event | Rejected],
     seen: set[bytes],
     subjects: Mapping[bytes, Subject],
     unit: UnitOfWork,
 ) -> Outcome:
-    """Handle each event in log order, once; collect what is emitted and what is refused."""
+    """Handle each event in log order, once; collect what is emitted and what is refused. Pure but for the unit.
+
+    `seen`: keys of events that had been seen before; the others are added as they are handled.
+    """
     outcome = Outcome({}, [], [], [], 0)
     duplicates, partition = 0, _NO_PARTITION
     for one in admitted:
