@@ -11,6 +11,7 @@ from typing import NamedTuple
 import asyncpg
 from aiokafka import TopicPartition
 
+from schemas.consent import ConsentWithdrawn
 from workers.clock import Clock
 from workers.db import literals, sql
 from workers.engine import crashpoints, database, outbox, relay, retry
@@ -316,7 +317,8 @@ def handle_all(
 
 
 def _handle(event: Event, subject: Subject, unit: UnitOfWork) -> list[Message]:
-    if subject.not_before is not None:
+    is_no = isinstance(event.data, ConsentWithdrawn)  # a no counts whenever it comes: no more is kept of it
+    if subject.not_before is not None and not is_no:
         _refuse_what_is_erased(event, subject, subject.not_before)
     try:
         return unit.handle(event, subject)
