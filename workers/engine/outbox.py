@@ -87,8 +87,9 @@ async def read(
 ) -> list[Stored]:
     """The next rows of a lane, `position` to `end_position` (not included), opened.
 
-    Records of fenced or shredded subjects are left out. The subjects stay locked against a fence until the
-    caller's transaction ends: publish before that.
+    Records of fenced or shredded subjects are left out, but for tombstones: those say nothing about anybody, and without
+    them an address would stay with a carrier that it was to be taken back from. The subjects stay locked against a fence
+    until the caller's transaction ends: publish before that.
     """
     rows = await connection.fetch(_QUERIES["read"], lane, position, end_position, _READ_ROWS)
     wanted = {subject_id for row in rows for subject_id in row["subject_ids"]} - {int(_NOBODY)}
@@ -107,7 +108,7 @@ def _opened(row: asyncpg.Record, subjects: Mapping[int, Subject]) -> list[Public
             _headers(event_type, event_id, key, time, reason),
         )
         for subject_id, (topic, key, event_type, event_id, reason, value) in records
-        if subject_id == int(_NOBODY) or subject_id in subjects
+        if subject_id == int(_NOBODY) or subject_id in subjects or value is None
     ]
 
 
