@@ -5,7 +5,7 @@ moved a position, Stop when a person must act; everything transient it retries i
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import asyncpg
@@ -189,6 +189,7 @@ class BatchTransaction:
 
     async def decide(self, connection: Connection, admitted: Sequence[Event | Rejected], now: datetime) -> Outcome:
         """Dedupe, decide and store the state in the caller's transaction; what is emitted or refused is returned."""
+        admitted = await self._without_the_erased(connection, admitted)
         events = [event for event in admitted if isinstance(event, Event)]
         seen = await self._claim(connection, events)
         first_seen = [event for event in events if event.event_key not in seen] if seen else events
@@ -198,6 +199,20 @@ class BatchTransaction:
         outcome = _handle_all(admitted, seen, subjects, unit)
         await unit.store(connection, now)
         return outcome
+
+    async def _without_the_erased(
+        self, connection: Connection, admitted: Sequence[Event | Rejected]
+    ) -> Sequence[Event | Rejected]:
+        """What was refused unread is kept for staff; not where it is an erased person's, from before."""
+        kept = {
+            one.reference_hash
+            for one in admitted
+            if isinstance(one, Rejected) and one.refusal.keep_body and one.reference_hash is not None
+        }
+        erased = await self._vault.erased(connection, kept) if kept else {}
+        if not erased:
+            return admitted
+        return [one if isinstance(one, Event) else _without_body(one, erased) for one in admitted]
 
     async def _claim(self, connection: Connection, events: Sequence[Event]) -> set[bytes]:
         """Mark events as seen; returns the keys of those that had been seen before."""
@@ -252,6 +267,13 @@ class BatchTransaction:
         self._metrics.duplicates.labels(self._group).inc(outcome.duplicates)
         for one in outcome.rejected:
             self._metrics.refusals.labels(self._group, one.refusal.code).inc()
+
+
+def _without_body(one: Rejected, erased: Mapping[bytes, datetime]) -> Rejected:
+    """If it happened before its person's erasure; by the time of the record where it does not say when."""
+    erased_at = None if one.reference_hash is None else erased.get(one.reference_hash)
+    happened_at = one.occurred_at or datetime.fromtimestamp(one.record.timestamp / 1000, UTC)
+    return one if erased_at is None or happened_at > erased_at else one.without_body()
 
 
 def _refused_by_database(one: Event | Rejected) -> Rejected:

@@ -53,6 +53,14 @@ class SubjectVault:
             for subject_id, reference_hash, wrapped_key, epoch in rows
         }
 
+    async def erased(self, connection: Connection, hashes: Collection[bytes]) -> Mapping[bytes, datetime]:
+        """Those of these reference hashes that were erased or are fenced, and since when; it stays true until the
+        commit. Nothing is created."""
+        wanted = list(hashes)
+        await self._find(connection, wanted)  # a fence that is about to commit is waited for, or waits
+        rows = await connection.fetch(_QUERIES["erased"], literals.array(hash_.hex() for hash_ in wanted))
+        return {wanted[place - 1]: erased_at for place, erased_at in rows}
+
     async def _find(self, connection: Connection, hashes: list[bytes]) -> dict[bytes, Subject]:
         if not hashes:
             return {}
