@@ -5,7 +5,7 @@ moved a position, Stop when a person must act; everything transient it retries i
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 
 from workers.clock import Clock
 from workers.db import literals, sql
-from workers.engine import crashpoints, database, outbox, retry
+from workers.engine import crashpoints, database, erased, outbox, retry
 from workers.engine.admission import Event, Rejected
 from workers.engine.database import Connection
 from workers.engine.outbox import Message
@@ -86,6 +86,8 @@ class Outcome(NamedTuple):
     released: list[Event]
     verdicts: list[RefusalCode | None]
     duplicates: int
+    behind: frozenset[bytes] = frozenset()
+    """References of erased persons whose later events wait to be replayed: what is parked of them joins the queue."""
 
 
 class BatchTransaction:
@@ -104,6 +106,7 @@ class BatchTransaction:
     ) -> None:
         self._pool = pool
         self._vault = vault
+        self._erased = erased.ErasedPersons(vault, consumer_group)
         self._lot = lot
         self._unit_of_work = unit_of_work
         self._group = consumer_group
@@ -187,32 +190,23 @@ class BatchTransaction:
         if len(moved) != len(slices):
             raise PartitionLost("another worker has moved the position of a partition of this batch")
 
-    async def decide(self, connection: Connection, admitted: Sequence[Event | Rejected], now: datetime) -> Outcome:
+    async def decide(
+        self, connection: Connection, admitted: Sequence[Event | Rejected], now: datetime, is_replay: bool = False
+    ) -> Outcome:
         """Dedupe, decide and store the state in the caller's transaction; what is emitted or refused is returned."""
-        admitted = await self._without_the_erased(connection, admitted)
+        admitted = await self._erased.without_bodies(connection, admitted)
         events = [event for event in admitted if isinstance(event, Event)]
         seen = await self._claim(connection, events)
         first_seen = [event for event in events if event.event_key not in seen] if seen else events
         subjects = await self._vault.hold(connection, [event.reference_hash for event in first_seen])
+        behind = frozenset[bytes]() if is_replay else await self._erased.behind(connection, subjects)
+        subjects = {hash_: one._replace(fenced=one.fenced or hash_ in behind) for hash_, one in subjects.items()}
         unit = self._unit_of_work()
         await unit.load(connection, [(event, subjects[event.reference_hash]) for event in first_seen])
         outcome = _handle_all(admitted, seen, subjects, unit)
         await unit.store(connection, now)
-        return outcome
-
-    async def _without_the_erased(
-        self, connection: Connection, admitted: Sequence[Event | Rejected]
-    ) -> Sequence[Event | Rejected]:
-        """What was refused unread is kept for staff; not where it is an erased person's, from before."""
-        kept = {
-            one.reference_hash
-            for one in admitted
-            if isinstance(one, Rejected) and one.refusal.keep_body and one.reference_hash is not None
-        }
-        erased = await self._vault.erased(connection, kept) if kept else {}
-        if not erased:
-            return admitted
-        return [one if isinstance(one, Event) else _without_body(one, erased) for one in admitted]
+        await self._erased.forget_unused(connection, first_seen, subjects, outcome.rejected)
+        return outcome._replace(behind=behind)
 
     async def _claim(self, connection: Connection, events: Sequence[Event]) -> set[bytes]:
         """Mark events as seen; returns the keys of those that had been seen before."""
@@ -234,6 +228,7 @@ class BatchTransaction:
                 partition = TopicPartition(one.record.topic, one.record.partition)
                 notices = await self._lot.park(connection, [one], now)
                 outcome.messages.setdefault(partition, []).extend(notices)
+            await self._erased.queue(connection, outcome.behind, now)
         for slice_ in batch.slices:
             messages = outcome.messages.get(slice_.partition)
             if messages:
@@ -267,13 +262,6 @@ class BatchTransaction:
         self._metrics.duplicates.labels(self._group).inc(outcome.duplicates)
         for one in outcome.rejected:
             self._metrics.refusals.labels(self._group, one.refusal.code).inc()
-
-
-def _without_body(one: Rejected, erased: Mapping[bytes, datetime]) -> Rejected:
-    """If it happened before its person's erasure; by the time of the record where it does not say when."""
-    erased_at = None if one.reference_hash is None else erased.get(one.reference_hash)
-    happened_at = one.occurred_at or datetime.fromtimestamp(one.record.timestamp / 1000, UTC)
-    return one if erased_at is None or happened_at > erased_at else one.without_body()
 
 
 def _refused_by_database(one: Event | Rejected) -> Rejected:
@@ -329,7 +317,7 @@ def _handle_all(
 
 def _handle(event: Event, subject: Subject, unit: UnitOfWork) -> list[Message]:
     if subject.not_before is not None:
-        _refuse_what_is_erased(event, subject, subject.not_before)
+        erased.refuse(event, subject, subject.not_before)
     try:
         return unit.handle(event, subject)
     except Refused:
@@ -339,19 +327,6 @@ def _handle(event: Event, subject: Subject, unit: UnitOfWork) -> list[Message]:
             RefusalCode.INTERNAL_ERROR,
             f"a fault in Lethe ({type(error).__name__}); the event is kept sealed: report it, then replay it",
         ) from None
-
-
-def _refuse_what_is_erased(event: Event, subject: Subject, not_before: datetime) -> None:
-    """What a person did before their erasure is theirs no more; what they do afterwards is a new person's."""
-    if event.occurred_at <= not_before:
-        code = RefusalCode.SUBJECT_FENCED if subject.fenced else RefusalCode.SUBJECT_ERASED
-        raise Refused(code, "this person's data is erased: nothing from before is taken in any more", keep_body=False)
-    if subject.fenced:
-        raise Refused(
-            RefusalCode.SUBJECT_FENCED,
-            "this person's data is being erased this moment; what they did afterwards is applied by itself when that "
-            "is done",
-        )
 
 
 async def _roll_back(transaction: asyncpg.transaction.Transaction) -> None:

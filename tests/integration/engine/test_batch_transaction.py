@@ -236,6 +236,15 @@ async def test_what_cannot_be_read_of_an_erased_person_is_parked_without_a_body(
     ]
 
 
+async def test_what_comes_late_of_an_erased_person_leaves_no_subject_behind(shop: Engine) -> None:
+    erased = shop.vault.reference_hash("c1").hex()
+    await shop.pool.execute("insert into erased_references values ($1::text::uuid, $2)", erased, NOW)
+    await shop.apply(placed("o1", "c1"), placed("o2", "c2"))
+    assert (await shop.counts())["subjects"] == 1
+    await shop.apply(placed("o3", "c1"), placed("o4", "c1", time=NOW + timedelta(minutes=1)))
+    assert (await shop.counts())["subjects"] == 2, "of whom something was taken in is known"
+
+
 async def test_too_many_refusals_stop_the_worker_and_nothing_was_applied(database: str, tmp_path: Path) -> None:
     async with engine(database, tmp_path, parking_max_consecutive=5) as shop:
         await shop.apply(placed("o1"))

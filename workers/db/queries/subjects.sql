@@ -32,3 +32,6 @@ for share
 select wanted.place, erased_at
 from unnest($1::text::uuid[]) with ordinality as wanted (reference_hash, place)
 join erased_references using (reference_hash)
+
+-- name: forget
+delete from subjects where subject_id = any($1::text::bigint[])
