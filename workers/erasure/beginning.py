@@ -126,10 +126,13 @@ class Beginning:
             sealed.append(identities.seal(more, keys[rows[one]["key_subject_id"]], one))
         round_id = await connection.fetchval(_QUERIES["open_round"], epoch, now)
         fenced = await connection.fetch(_QUERIES["fence"], meant, now)
-        await connection.execute(_QUERIES["record_erased"], [row["reference_hash"] for row in fenced], now)
-        named = [_array(subjects[one]) for one in going]
-        await connection.execute(_QUERIES["enter_round"], list(going), named, sealed, round_id, now)
-        await ledger.tell_erased(connection, self._settings, [row["reference_hash"] for row in fenced], now)
+        # Also who is named and not known: an order of theirs that is still to be read must not bring them in.
+        named = {UUID(bytes=hash_) for one in going for hash_ in identities.reference_hashes(known[one], self._vault)}
+        erased = sorted(named.union(row["reference_hash"] for row in fenced))
+        await connection.execute(_QUERIES["record_erased"], erased, now)
+        numbers = [_array(subjects[one]) for one in going]
+        await connection.execute(_QUERIES["enter_round"], list(going), numbers, sealed, round_id, now)
+        await ledger.tell_erased(connection, self._settings, erased, now)
 
     async def _in_flight(self, connection: Connection, subject_ids: set[int]) -> set[int]:
         rows = await connection.fetch(_QUERIES["in_flight"], sorted(subject_ids))
