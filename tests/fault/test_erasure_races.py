@@ -11,7 +11,7 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -202,7 +202,7 @@ class Workers:
         self._settings = settings
         self._running = running
         self._publisher = self.start("shipping", "relay", crash_at="")
-        self._others = [self.start("mailer"), self.start("newsletter", "stores")]
+        self._others = [self.start("mailer"), self.start("newsletter", "stores", "requests")]
         for one in (self._publisher, *self._others):
             one.wait_ready()
 
@@ -217,11 +217,6 @@ class Workers:
         self._others[0] = self.start("mailer", crash_at="mail.unknown:1:pause")
         for one in (self._publisher, self._others[0]):
             one.wait_ready()
-
-    def start_erasing(self) -> None:
-        """Not before: rollers are records too, and would stall whoever publishes."""
-        self._others.append(self.start("requests"))
-        self._others[-1].wait_ready()
 
     @property
     def paused(self) -> bool:
@@ -263,7 +258,17 @@ def begin(race: World) -> None:
     wait_until(
         lambda: rows(race.settings, counted)[0]["n"] == 2 * len(RACERS), 60, lambda: str(rows(race.settings, counted))
     )
-    lethe.wait_drained(race.settings)
+    _wait_quiet(race.settings)
+
+
+def _wait_quiet(settings: Settings) -> None:
+    """Until every partition was rolled: rollers are records too, and would stall whoever is to stall later."""
+    ends, since_s = lethe.ends(settings), time.monotonic()
+    while time.monotonic() - since_s < 2.5:
+        time.sleep(0.2)
+        if (now := lethe.ends(settings)) != ends:
+            ends, since_s = now, time.monotonic()
+    lethe.wait_drained(settings)
 
 
 def stall(race: World, workers: Workers) -> None:
@@ -273,11 +278,15 @@ def stall(race: World, workers: Workers) -> None:
     race.say(IN_HAND, Kind.GIVEN)
     race.upstream.flush()
     wait_until(lambda: workers.paused, 30, "both stalled")
-    workers.start_erasing()
+    flying = "select 1 from shipments where shipment_id = 'r0-flight'"
+    assert rows(race.settings, flying), "committed, and not published"
     race.ask(IN_FLIGHT, "both")
     race.ask(IN_HAND, "both")
     race.upstream.flush()
-    time.sleep(2)
+    fenced = "select count(*) as n from requests where step <> 'none'"
+    with suppress(AssertionError):  # both wait for the stalled; where they do not, the judge says so
+        wait_until(lambda: rows(race.settings, fenced)[0]["n"] == 2, 2, "fenced")
+        time.sleep(1)
     workers.go_on()
 
 
