@@ -258,17 +258,7 @@ def begin(race: World) -> None:
     wait_until(
         lambda: rows(race.settings, counted)[0]["n"] == 2 * len(RACERS), 60, lambda: str(rows(race.settings, counted))
     )
-    _wait_quiet(race.settings)
-
-
-def _wait_quiet(settings: Settings) -> None:
-    """Until every partition was rolled: rollers are records too, and would stall whoever is to stall later."""
-    ends, since_s = lethe.ends(settings), time.monotonic()
-    while time.monotonic() - since_s < 2.5:
-        time.sleep(0.2)
-        if (now := lethe.ends(settings)) != ends:
-            ends, since_s = now, time.monotonic()
-    lethe.wait_drained(settings)
+    lethe.wait_drained(race.settings)
 
 
 def stall(race: World, workers: Workers) -> None:
