@@ -146,7 +146,7 @@ class Left(NamedTuple):
 
     carrier: str
     shipment_id: str
-    revision: str
+    event_id: str
     value: bytes | None
     at: datetime
     reason: str | None
