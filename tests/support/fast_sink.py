@@ -1,4 +1,4 @@
-"""An SMTP server as fast as Python makes one, in a process of its own: it takes everything, keeps who got it and when
+"""An SMTP server as fast as Python makes one, in a process of its own: it takes everything, keeps who got what and when
 the DATA command came."""
 
 import asyncio
@@ -44,9 +44,10 @@ class _Conversation(asyncio.Protocol):
             end = self._buffer.find(_END)
             if end < 0:
                 return False
+            subject = self._buffer[:end].partition(b"\r\nSubject: ")[2].partition(b"\r\n")[0]
             self._buffer = self._buffer[end + len(_END) :]
             self._in_data = False
-            self._log.write(b"%.6f %s\n" % (self._began, self._recipient))
+            self._log.write(b"%.6f %s %s\n" % (self._began, self._recipient, subject))
             self._transport.write(b"250 taken\r\n")
             return bool(self._buffer)
         line, found, self._buffer = self._buffer.partition(b"\r\n")
@@ -73,6 +74,7 @@ class Arrival(NamedTuple):
 
     began: float
     recipient: str
+    subject: str
 
 
 class FastSink:
@@ -84,8 +86,8 @@ class FastSink:
 
     def arrivals(self) -> list[Arrival]:
         """One per mail."""
-        lines = (line.split(" ") for line in self._log.read_text().splitlines())
-        return [Arrival(float(began), recipient) for began, recipient in lines]
+        lines = (line.split(" ", 2) for line in self._log.read_text().splitlines())
+        return [Arrival(float(began), recipient, subject) for began, recipient, subject in lines]
 
     def recipients(self) -> list[str]:
         """One per mail."""

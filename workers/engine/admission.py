@@ -36,6 +36,13 @@ class Rejected(NamedTuple):
     event_key: bytes | None
     event_type: str | None
     reference_hash: bytes | None
+    occurred_at: datetime | None = None
+    """None where it does not say so in a way that can be read."""
+
+    def without_body(self) -> "Rejected":
+        """To be parked as a reason alone."""
+        refusal = Refused(self.refusal.code, self.refusal.reason, self.refusal.field, keep_body=False)
+        return self._replace(refusal=refusal)
 
 
 class Admission:
@@ -75,7 +82,8 @@ class Admission:
             refusal = Refused(refusal.code, refusal.reason, refusal.field, keep_body=False)
         if event is None:
             return Rejected(record, refusal, None, None, reference_hash)
-        return Rejected(record, refusal, self._event_key(event), _known_type(event.type), reference_hash)
+        known_type = _known_type(event.type)
+        return Rejected(record, refusal, self._event_key(event), known_type, reference_hash, event.time)
 
     def _data(self, event: envelope.CloudEvent, value: bytes | None) -> BaseModel:
         if value is None or event.data is None:

@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 from schemas.consent import ConsentWithdrawn
 from workers.clock import Clock
 from workers.db import literals, sql
-from workers.engine import crashpoints, database, outbox, relay, retry
+from workers.engine import crashpoints, database, erased, outbox, relay, retry
 from workers.engine.admission import Event, Rejected
 from workers.engine.database import Connection
 from workers.engine.outbox import Message
@@ -88,6 +88,8 @@ class Outcome(NamedTuple):
     released: list[Event]
     verdicts: list[RefusalCode | None]
     duplicates: int
+    behind: frozenset[bytes] = frozenset()
+    """References of erased persons whose later events wait to be replayed: what is parked of them joins the queue."""
 
 
 class BatchTransaction:
@@ -106,6 +108,7 @@ class BatchTransaction:
     ) -> None:
         self._pool = pool
         self._vault = vault
+        self._erased = erased.ErasedPersons(vault, consumer_group)
         self._lot = lot
         self._unit_of_work = unit_of_work
         self._group = consumer_group
@@ -189,17 +192,23 @@ class BatchTransaction:
         if len(moved) != len(slices):
             raise PartitionLost("another worker has moved the position of a partition of this batch")
 
-    async def decide(self, connection: Connection, admitted: Sequence[Event | Rejected], now: datetime) -> Outcome:
+    async def decide(
+        self, connection: Connection, admitted: Sequence[Event | Rejected], now: datetime, is_replay: bool = False
+    ) -> Outcome:
         """Dedupe, decide and store the state in the caller's transaction; what is emitted or refused is returned."""
+        admitted = await self._erased.without_bodies(connection, admitted)
         events = [event for event in admitted if isinstance(event, Event)]
         seen = await self._claim(connection, events)
         first_seen = [event for event in events if event.event_key not in seen] if seen else events
         subjects = await self._vault.hold(connection, [event.reference_hash for event in first_seen])
+        behind = frozenset[bytes]() if is_replay else await self._erased.behind(connection, subjects)
+        subjects = {hash_: one._replace(fenced=one.fenced or hash_ in behind) for hash_, one in subjects.items()}
         unit = self._unit_of_work()
         await unit.load(connection, [(event, subjects[event.reference_hash]) for event in first_seen])
         outcome = handle_all(admitted, seen, subjects, unit)
         await unit.store(connection, now)
-        return outcome
+        await self._erased.forget_unused(connection, first_seen, subjects, outcome.rejected)
+        return outcome._replace(behind=behind)
 
     async def _claim(self, connection: Connection, events: Sequence[Event]) -> set[bytes]:
         """Mark events as seen; returns the keys of those that had been seen before."""
@@ -221,6 +230,7 @@ class BatchTransaction:
                 partition = TopicPartition(one.record.topic, one.record.partition)
                 notices = await self._lot.park(connection, [one], now)
                 outcome.messages.setdefault(partition, []).extend(notices)
+            await self._erased.queue(connection, outcome.behind, now)
         for slice_ in batch.slices:
             messages = outcome.messages.get(slice_.partition)
             if messages:
@@ -319,7 +329,7 @@ def handle_all(
 def _handle(event: Event, subject: Subject, unit: UnitOfWork) -> list[Message]:
     is_no = isinstance(event.data, ConsentWithdrawn)  # a no counts whenever it comes: no more is kept of it
     if subject.not_before is not None and not is_no:
-        _refuse_what_is_erased(event, subject, subject.not_before)
+        erased.refuse(event, subject, subject.not_before)
     try:
         return unit.handle(event, subject)
     except Refused:
@@ -329,19 +339,6 @@ def _handle(event: Event, subject: Subject, unit: UnitOfWork) -> list[Message]:
             RefusalCode.INTERNAL_ERROR,
             f"a fault in Lethe ({type(error).__name__}); the event is kept sealed: report it, then replay it",
         ) from None
-
-
-def _refuse_what_is_erased(event: Event, subject: Subject, not_before: datetime) -> None:
-    """What a person did before their erasure is theirs no more; what they do afterwards is a new person's."""
-    if event.occurred_at <= not_before:
-        code = RefusalCode.SUBJECT_FENCED if subject.fenced else RefusalCode.SUBJECT_ERASED
-        raise Refused(code, "this person's data is erased: nothing from before is taken in any more", keep_body=False)
-    if subject.fenced:
-        raise Refused(
-            RefusalCode.SUBJECT_FENCED,
-            "this person's data is being erased this moment; what they did afterwards is applied by itself when that "
-            "is done",
-        )
 
 
 async def _roll_back(transaction: asyncpg.transaction.Transaction) -> None:

@@ -1,7 +1,7 @@
 """Labelled points at which a fault test ends the process as `kill -9` would.
 
-`LETHE_CRASH_AT=<label>:<n>` kills the process when it reaches the label for the n-th time. Unset (as in every
-deployment) a crash point costs one comparison.
+`LETHE_CRASH_AT=<label>:<n>` kills the process when it reaches the label for the n-th time, `<label>:<n>:pause` stops it
+there until it gets SIGCONT. Unset (as in every deployment) a crash point costs one comparison.
 """
 
 import os
@@ -49,12 +49,14 @@ Label = Literal[
     "stores.before_receipt",
 ]
 
-_armed, _, _count = os.environ.get("LETHE_CRASH_AT", "").partition(":")
+_armed, _, _turn = os.environ.get("LETHE_CRASH_AT", "").partition(":")
+_count, _, _what = _turn.partition(":")
 _left = int(_count or 1)
+_signal = signal.SIGSTOP if _what == "pause" else signal.SIGKILL
 
 
 def reach(label: Label) -> None:
-    """End the process with SIGKILL when this is the armed label's turn."""
+    """End the process with SIGKILL, or pause it, when this is the armed label's turn."""
     if label == _armed:
         _strike()
 
@@ -63,4 +65,4 @@ def _strike() -> None:
     global _left
     _left -= 1
     if _left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), _signal)

@@ -213,9 +213,10 @@ class Lane:
             position = owed.next_offset
         if not batch:
             return
-        crashpoints.reach("lane.before_publish")
-        started_s = monotonic_s()
         records = [record for owed in batch for record in outbox.publications(owed.messages, owed.occurred_at)]
+        if records:
+            crashpoints.reach("lane.before_publish")
+        started_s = monotonic_s()
         await self._publisher.publish(records, position)
         crashpoints.reach("lane.before_kafka_commit")
         await self._publisher.commit()

@@ -114,9 +114,9 @@ async def read(
 ) -> list[Stored]:
     """The next rows of a lane, `position` to `end_position` (not included), opened.
 
-    Records of fenced or shredded subjects are left out, but for withdrawals: they say nothing about the person, and the
-    carrier that knows the address must hear of them. The subjects stay locked against a fence until the
-    caller's transaction ends: publish before that.
+    Records of fenced or shredded subjects are left out, but for tombstones: those say nothing about anybody, and
+    without them an address would stay with a carrier that it was to be taken back from. The subjects stay locked
+    against a fence until the caller's transaction ends: publish before that.
     """
     rows = await connection.fetch(_QUERIES["read"], lane, position, end_position, _READ_ROWS)
     wanted = {subject_id for row in rows for subject_id in row["subject_ids"]} - {int(_NOBODY)}

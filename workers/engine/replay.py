@@ -98,7 +98,7 @@ class Replayer(mode.Service):
             letter["sealed"],
         )
         record = parking.unpack(packed, letter["topic"], letter["partition"], letter["record_offset"])
-        outcome = await self._transaction.decide(connection, [self._admission.admit(record, now)], now)
+        outcome = await self._transaction.decide(connection, [self._admission.admit(record, now)], now, is_replay=True)
         if outcome.rejected:
             await self._transaction.release(connection, outcome)
             await self._park_again(connection, letter, outcome.rejected[0].refusal, now)

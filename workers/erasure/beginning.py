@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from workers import ledger
+from workers.clock import Clock
 from workers.consent.desk import ConsentDesk
 from workers.db import sql
 from workers.domain.email_address import normalise
@@ -34,8 +35,9 @@ class Beginning:
 
     def __init__(
         self, vault: SubjectVault, people_: People, consent: ConsentDesk, desk: RequestDesk, letters: RequestLetters,
-        settings: Settings,
+        settings: Settings, clock: Clock,
     ) -> None:  # fmt: skip
+        self._clock = clock
         self._vault = vault
         self._people = people_
         self._consent = consent
@@ -65,7 +67,7 @@ class Beginning:
         waiting = await self._hold_for_orders(connection, rows, keys, known, subjects, now)
         going = [one for one in rows if one not in waiting]
         if going:
-            await self._fence(connection, going, rows, keys, known, subjects, epoch, now)
+            await self._fence(connection, going, rows, keys, known, subjects, epoch)
         crashpoints.reach("erasure.before_fence_commit")
         return len(rows)
 
@@ -102,10 +104,11 @@ class Beginning:
     async def _fence(
         self, connection: Connection, going: Sequence[UUID], rows: Mapping[UUID, asyncpg.Record],
         keys: Mapping[int, Subject], known: Mapping[UUID, Identities], subjects: Mapping[UUID, set[int]], epoch: int,
-        now: datetime,
     ) -> None:  # fmt: skip
         meant = sorted({number for one in going for number in subjects[one]})
         await connection.execute(_QUERIES["lock_subjects"], meant)
+        # Not earlier: whoever held one of them until now has applied or sent what happened until now.
+        now = self._clock()
         open_ = await self._vault.hold_by_id(connection, meant)
         contacts = await self._consent.withdraw_subjects(connection, list(open_), now)
         shipments = await connection.fetch(_QUERIES["shipments_of"], meant)
@@ -123,10 +126,13 @@ class Beginning:
             sealed.append(identities.seal(more, keys[rows[one]["key_subject_id"]], one))
         round_id = await connection.fetchval(_QUERIES["open_round"], epoch, now)
         fenced = await connection.fetch(_QUERIES["fence"], meant, now)
-        await connection.execute(_QUERIES["record_erased"], [row["reference_hash"] for row in fenced], now)
-        named = [_array(subjects[one]) for one in going]
-        await connection.execute(_QUERIES["enter_round"], list(going), named, sealed, round_id, now)
-        await ledger.tell_erased(connection, self._settings, [row["reference_hash"] for row in fenced], now)
+        # Also who is named and not known: an order of theirs that is still to be read must not bring them in.
+        named = {UUID(bytes=hash_) for one in going for hash_ in identities.reference_hashes(known[one], self._vault)}
+        erased = sorted(named.union(row["reference_hash"] for row in fenced))
+        await connection.execute(_QUERIES["record_erased"], erased, now)
+        numbers = [_array(subjects[one]) for one in going]
+        await connection.execute(_QUERIES["enter_round"], list(going), numbers, sealed, round_id, now)
+        await ledger.tell_erased(connection, self._settings, erased, now)
 
     async def _in_flight(self, connection: Connection, subject_ids: set[int]) -> set[int]:
         rows = await connection.fetch(_QUERIES["in_flight"], sorted(subject_ids))

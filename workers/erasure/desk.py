@@ -44,6 +44,14 @@ class Opening(NamedTuple):
     verified_by: str | None
 
 
+class _Known(NamedTuple):
+    """An open request: whether it is proven, by how many identities it knows its person, and which of them."""
+
+    verified: bool
+    identities: int
+    hashes: set[bytes]
+
+
 class RequestDesk:
     """One per process. Every method works in the caller's transaction."""
 
@@ -93,24 +101,31 @@ class RequestDesk:
     async def _joined(
         self, connection: Connection, openings: Sequence[Opening], hashes: Mapping[UUID, Sequence[bytes]]
     ) -> tuple[dict[UUID, UUID], dict[UUID, UUID]]:
-        """Which new request joins which open one; and which unproven open one joins which new one that is proven."""
+        """Which new request joins which open one; and which unproven open one joins which new one that is proven.
+
+        Only who says nothing more joins: by what is said besides, a request may mean people that the other does not.
+        """
         wanted = sorted({hash_ for found in hashes.values() for hash_ in found})
         rows = await connection.fetch(_QUERIES["open_of_identities"], [UUID(bytes=hash_) for hash_ in wanted])
-        first = {row["identity_hash"].bytes: (row["request_id"], row["verified"]) for row in reversed(rows)}
+        known: dict[UUID, _Known] = {}
+        for row in rows:
+            one = known.setdefault(row["request_id"], _Known(row["verified"], row["identities"], set()))
+            one.hashes.add(row["identity_hash"].bytes)
         joined: dict[UUID, UUID] = {}
         overtaken: dict[UUID, UUID] = {}
-        for one in openings:
-            is_verified = one.verified_by is not None
-            for hash_ in hashes[one.request_id]:
-                earlier = first.get(hash_)
-                if earlier is None or earlier[0] == one.request_id:
-                    first[hash_] = (one.request_id, is_verified)
-                elif is_verified and not earlier[1]:
-                    overtaken[earlier[0]] = one.request_id
-                    first[hash_] = (one.request_id, True)
-                else:
-                    joined[one.request_id] = earlier[0]
-        return joined, {earlier: later for earlier, later in overtaken.items() if later not in joined}
+        for opening in openings:
+            mine, is_verified = set(hashes[opening.request_id]), opening.verified_by is not None
+            others = {number: one for number, one in known.items() if number != opening.request_id}
+            covering = [number for number, one in others.items() if mine <= one.hashes and one.verified >= is_verified]
+            if mine and covering:
+                joined[opening.request_id] = covering[0]
+                continue
+            known[opening.request_id] = _Known(is_verified, len(mine), mine)
+            for number, one in others.items():
+                if is_verified and not one.verified and len(one.hashes & mine) == one.identities:
+                    overtaken[number] = opening.request_id
+                    known.pop(number)
+        return joined, overtaken
 
     async def load(self, connection: Connection, request_ids: Sequence[UUID]) -> dict[UUID, asyncpg.Record]:
         """These requests, locked until the commit."""

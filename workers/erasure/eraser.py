@@ -89,7 +89,7 @@ class Eraser(mode.Service):
         for round_ in await self._pool.fetch(_QUERIES["rounds"], "fenced"):
             round_id = round_["round_id"]
             if not await self._grace.is_over(round_id):
-                continue
+                break  # one after the other: a later round may have people in common with this one
             ends = await self._proving.ends()
             epoch = (await epochs.listed(self._pool))[-1].number
 

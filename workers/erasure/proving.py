@@ -8,6 +8,7 @@ beside the other steps, since a rotation wraps every survivor's key anew, and a 
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 import asyncpg
 
@@ -110,8 +111,10 @@ class Proving:
             self._looked_for = waiting.keys() - compacted
             self._look_from_s = monotonic_s()
             self._look = asyncio.create_task(self._carriers.left(waiting))
-        if compacted:
-            await self._pool.execute(_QUERIES["compacted"], sorted(compacted), self._clock())
+        # What a round withdrew from carriers may be of people that a later one has in common with it.
+        in_turn = list(takewhile(compacted.__contains__, waiting))
+        if in_turn:
+            await self._pool.execute(_QUERIES["compacted"], in_turn, self._clock())
 
     def _answer(self, look: "asyncio.Task[set[int]]") -> set[int]:
         """The rounds of which the look found something; the next one waits until something can have changed."""

@@ -20,6 +20,8 @@ class Subject(NamedTuple):
     fenced: bool
     not_before: datetime | None = None
     """What happened until then is an erased person's: it is not taken in any more."""
+    is_new: bool = False
+    """Made in this very transaction."""
 
 
 class SubjectVault:
@@ -53,6 +55,19 @@ class SubjectVault:
             for subject_id, reference_hash, wrapped_key, epoch in rows
         }
 
+    async def forget(self, connection: Connection, subject_ids: Collection[int]) -> None:
+        """Delete subjects that nothing was kept of."""
+        if subject_ids:
+            await connection.execute(_QUERIES["forget"], literals.array(map(str, subject_ids)))
+
+    async def erased(self, connection: Connection, hashes: Collection[bytes]) -> Mapping[bytes, datetime]:
+        """Those of these reference hashes that were erased or are fenced, and since when; it stays true until the
+        commit. Nothing is created."""
+        wanted = list(hashes)
+        await self._find(connection, wanted)  # a fence that is about to commit is waited for, or waits
+        rows = await connection.fetch(_QUERIES["erased"], literals.array(hash_.hex() for hash_ in wanted))
+        return {wanted[place - 1]: erased_at for place, erased_at in rows}
+
     async def _find(self, connection: Connection, hashes: list[bytes]) -> dict[bytes, Subject]:
         if not hashes:
             return {}
@@ -77,7 +92,7 @@ class SubjectVault:
         wrapped_keys = [wrapped_key for wrapped_key, _ in fresh]
         rows = await connection.fetch(_QUERIES["create"], literals.array(named), wrapped_keys, epoch)
         return {
-            hashes[place - 1]: Subject(subject_id, fresh[place - 1][1], False, not_before)
+            hashes[place - 1]: Subject(subject_id, fresh[place - 1][1], False, not_before, is_new=True)
             for place, subject_id, not_before in rows
         }
 

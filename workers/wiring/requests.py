@@ -47,7 +47,7 @@ def wire(app: host.Host, parts: Parts) -> Wired:
     rollers = Rollers(_carrier_topics(settings), settings)
     eraser = Eraser(
         parts.pool,
-        Beginning(vault, People(vault, keyring), consents, desk, letters, settings),
+        Beginning(vault, People(vault, keyring), consents, desk, letters, settings, clock.system_clock),
         Erasing(vault, keyring, consents, stores, settings),
         FanOut(vault, stores, settings),
         Certifying(vault, desk, proof, letters, stores, CarrierLedger(keyring)),

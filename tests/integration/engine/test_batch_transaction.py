@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -219,6 +220,29 @@ async def test_events_of_a_fenced_person_are_parked_without_a_body(shop: Engine)
     told = await shop.apply(placed("o3", "c1"), event("order.cancelled", "o1", "c1", reason="shop"), placed("o4", "c2"))
     assert [one for one in told if one.event_type == ASSIGNED] == [Told("gls", ASSIGNED, "o4.1")]
     assert await shop.letters() == [("subject_fenced", "parked", 1, False)] * 2
+
+
+@pytest.mark.parametrize(("minutes_later", "is_kept"), [(0, False), (1, True)], ids=["from before", "by a new person"])
+async def test_what_cannot_be_read_of_an_erased_person_is_parked_without_a_body(
+    shop: Engine, minutes_later: int, is_kept: bool
+) -> None:
+    erased = shop.vault.reference_hash("c1").hex()
+    await shop.pool.execute("insert into erased_references values ($1::text::uuid, $2)", erased, NOW)
+    await shop.apply(placed("o1", "c1", ship_to={"name": "Ada"}, time=NOW + timedelta(minutes=minutes_later)))
+    await shop.apply(placed("o2", "c2", ship_to={"name": "Erik"}))
+    assert await shop.letters() == [
+        ("invalid_field", "parked", 1, is_kept),
+        ("invalid_field", "parked", 1, True),
+    ]
+
+
+async def test_what_comes_late_of_an_erased_person_leaves_no_subject_behind(shop: Engine) -> None:
+    erased = shop.vault.reference_hash("c1").hex()
+    await shop.pool.execute("insert into erased_references values ($1::text::uuid, $2)", erased, NOW)
+    await shop.apply(placed("o1", "c1"), placed("o2", "c2"))
+    assert (await shop.counts())["subjects"] == 1
+    await shop.apply(placed("o3", "c1"), placed("o4", "c1", time=NOW + timedelta(minutes=1)))
+    assert (await shop.counts())["subjects"] == 2, "of whom something was taken in is known"
 
 
 async def test_too_many_refusals_stop_the_worker_and_nothing_was_applied(database: str, tmp_path: Path) -> None:

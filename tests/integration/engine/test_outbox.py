@@ -105,6 +105,17 @@ async def test_a_shredded_person_s_records_cannot_be_opened_by_anyone(shop: Engi
     assert [one.key for one in stored.publications] == [b"o2"]
 
 
+@pytest.mark.parametrize(
+    "gone", ["update subjects set fenced_at = now()", "delete from subjects"], ids=["fenced", "shredded"]
+)
+async def test_what_was_to_be_taken_back_from_a_carrier_is_taken_back_all_the_same(shop: Engine, gone: str) -> None:
+    (ada,) = await people(shop, "c1")
+    await add(shop, 0, message(ada, 1), message(ada, 2, None), message(ada, 3))
+    await shop.pool.execute(gone)
+    (stored,) = await read(shop)
+    assert [(one.key, one.value) for one in stored.publications] == [(b"o2", None)]
+
+
 async def test_a_row_given_to_another_person_does_not_open(shop: Engine) -> None:
     ada, erik = await people(shop, "c1", "c2")
     await add(shop, 0, message(ada, 1))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -131,6 +132,25 @@ async def test_a_letter_about_a_person_who_is_being_erased_is_parked_without_a_b
     await desk.replay()
     assert await desk.letters() == [("subject_fenced", "parked", 1, False)]
     assert await desk.owed() == []
+
+
+async def test_what_an_erased_person_does_next_queues_behind_what_they_did_while_they_were_fenced(desk: Desk) -> None:
+    """Otherwise a move would find no order, and an older address would replace a newer one."""
+    shop, later = desk.shop, NOW + timedelta(minutes=1)
+    await shop.apply(placed("o1", "c1"))
+    await shop.pool.execute("update subjects set fenced_at = $1", NOW)
+    await shop.apply(placed("o2", "c1", time=later), placed("o3", "c1", time=later))
+    await shop.pool.execute("insert into erased_references select reference_hash, $1 from subjects", NOW)
+    await shop.pool.execute("delete from subjects")
+    await shop.pool.execute("update dead_letters set state = 'replaying'")  # as the eraser does
+
+    await shop.apply(event("order.cancelled", "o2", "c1", reason="shop", time=later), placed("o4", "c2"))
+    assert await desk.letters() == [("subject_fenced", "replaying", 0, True)] * 3
+    while await desk.replayer()._replay_next():
+        pass
+    assert await desk.letters() == [("subject_fenced", "replayed", 1, False)] * 3
+    assert [told.event_id for told in await desk.owed()] == ["o2.1", "o3.1", "o2.2"]
+    assert await shop.apply(event("order.cancelled", "o3", "c1", reason="shop", time=later)), "at once again"
 
 
 async def test_a_letter_that_the_database_refuses_is_parked_again_and_the_next_is_applied(desk: Desk) -> None:

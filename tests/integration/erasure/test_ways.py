@@ -71,20 +71,27 @@ def test_an_erasure_waits_for_the_parcel_and_can_be_taken_back_meanwhile(setting
         assert rows(waiting, "select 1 from shipments") == []
 
 
-def test_a_second_request_joins_the_open_one_and_ends_with_it(settings: Settings, tmp_path: Path) -> None:
+def test_a_second_request_joins_the_open_one_and_ends_with_it_unless_it_says_more(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """By the address that it names besides, a request may mean people that the open one does not."""
     waiting = settings.model_copy(update={"orders_in_flight": "wait"})
+    other = "planted0002x@example.org"
     with worker_process(waiting, WORKERS):
         place(waiting)
-        (first, one), (second, two) = asked("c-1"), asked("c-1", EMAIL)
+        lethe.publish(waiting, [order("c-2", "o-2", "Planted", other)])
+        (first, one), (second, two), (third, three) = asked("c-1", EMAIL), asked("c-1"), asked("c-1", other)
         publish(waiting, one)
         becomes(waiting, first, "on_hold")
-        publish(waiting, two)
-        wait_until(lambda: second in states(waiting, [second]), 60, lambda: "not taken in")
-        assert rows(waiting, "select joined from requests where request_id = $1", second)[0]["joined"] == first
-        lethe.publish(waiting, [delivered("o-1", "c-1")])
-        for number in (first, second):
+        publish(waiting, two, three)
+        wait_until(lambda: len(states(waiting, [second, third])) == 2, 60, "not taken in")
+        joined = "select joined from requests where request_id = any($1::uuid[]) order by joined nulls last"
+        assert [row["joined"] for row in rows(waiting, joined, [second, third])] == [first, None]
+        lethe.publish(waiting, [delivered("o-1", "c-1"), delivered("o-2", "c-2")])
+        for number in (first, second, third):
             becomes(waiting, number, "completed")
-        assert rows(waiting, "select count(*) as n from certificates")[0]["n"] == 1
+        assert rows(waiting, "select count(*) as n from certificates")[0]["n"] == 2
+        assert rows(waiting, "select 1 from shipments") == []
 
 
 def test_a_store_that_fails_holds_back_only_its_own_receipt(settings: Settings, tmp_path: Path) -> None:

@@ -80,3 +80,13 @@ select code, count(*) as letters from expired group by code order by code
 -- name: record_disclosure
 insert into staff_disclosures (dead_letter_id, reference_hash, recipient, fields, ground, disclosed_at)
 select dead_letter_id, reference_hash, $2, 'the whole event', $3, $4 from dead_letters where dead_letter_id = $1
+
+-- name: waiting_of
+-- Erased persons of whom something that came after the fence waits to be replayed.
+select distinct reference_hash from dead_letters
+where consumer_group = $1 and reference_hash = any($2::uuid[]) and code = 'subject_fenced' and state = 'replaying'
+
+-- name: queue_behind
+update dead_letters set state = 'replaying', changed_at = $3
+where consumer_group = $1 and reference_hash = any($2::uuid[]) and code = 'subject_fenced' and state = 'parked'
+    and sealed is not null

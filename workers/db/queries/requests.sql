@@ -3,8 +3,9 @@
 select pg_advisory_xact_lock(hashtextextended('lethe.requests.open', 0))
 
 -- name: open_of_identities
--- Open requests that know their person by one of these.
-select identity_hash, request_id, verified_at is not null as verified
+-- Open requests that know their person by one of these, and by how many identities in all.
+select identity_hash, request_id, verified_at is not null as verified,
+    (select count(*) from request_identities as every where every.request_id = requests.request_id) as identities
 from request_identities join requests using (request_id)
 where identity_hash = any($1::uuid[]) and closed_at is null and joined is null
 order by received_at

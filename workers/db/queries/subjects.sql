@@ -27,3 +27,11 @@ select place, subject_id, not_before from created join wanted using (reference_h
 select subject_id, reference_hash, wrapped_key, key_epoch
 from subjects where subject_id = any($1::text::bigint[]) and fenced_at is null
 for share
+
+-- name: erased
+select wanted.place, erased_at
+from unnest($1::text::uuid[]) with ordinality as wanted (reference_hash, place)
+join erased_references using (reference_hash)
+
+-- name: forget
+delete from subjects where subject_id = any($1::text::bigint[])
