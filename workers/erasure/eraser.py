@@ -65,22 +65,22 @@ class Eraser(mode.Service):
 
     async def step(self) -> int:
         """Take every request as far as it can go now; returns how much was done, 0 where there is nothing to do."""
-        done = await self._in_transaction(self._beginning.release)
+        done = await self._in_transaction(self._beginning.release, "erasure.released")
         epoch = (await epochs.listed(self._pool))[-1].number
 
         async def begin(connection: Connection, now: datetime) -> int:
             return await self._beginning.begin(connection, epoch, now)
 
-        fresh = await self._in_transaction(begin) + await self._erase_rounds()
+        fresh = await self._in_transaction(begin, "erasure.fenced") + await self._erase_rounds()
         done += fresh
         done += await self._ask_stores()
         done += await self._proving.prove(is_quiet=not fresh)
-        done += await self._in_transaction(self._certifying.certify)
+        done += await self._in_transaction(self._certifying.certify, "erasure.certified")
 
         async def forget(connection: Connection, now: datetime) -> int:
             return await self._certifying.forget(connection)
 
-        done += await self._in_transaction(forget)
+        done += await self._in_transaction(forget, "erasure.forgotten")
         await self._count()
         return done
 
@@ -90,6 +90,7 @@ class Eraser(mode.Service):
             round_id = round_["round_id"]
             if not await self._grace.is_over(round_id):
                 continue
+            crashpoints.reach("erasure.graced")
             ends = await self._proving.ends()
             epoch = (await epochs.listed(self._pool))[-1].number
 
@@ -99,8 +100,7 @@ class Eraser(mode.Service):
             ) -> int:  # fmt: skip
                 return await self._erasing.erase(connection, round_id, epoch, ends, now)
 
-            done += await self._in_transaction(erase)
-            crashpoints.reach("erasure.erased")
+            done += await self._in_transaction(erase, "erasure.erased")
             _LOG.info("erasure_round_erased", round_id=round_id)
         return done
 
@@ -114,7 +114,7 @@ class Eraser(mode.Service):
                 async def send(connection: Connection, now: datetime, store: Store = store) -> int:
                     return await self._fan_out.send(connection, store, now)
 
-                done += await self._in_transaction(send)
+                done += await self._in_transaction(send, "erasure.asked")
         if set(waiting) - self._stores.keys():
 
             async def give_up(connection: Connection, now: datetime) -> int:
@@ -132,9 +132,14 @@ class Eraser(mode.Service):
             self._metrics.request_days_left.labels(row["state"]).set((row["first_due"] - now).days)
             self._metrics.request_oldest_seconds.labels(row["state"]).set((now - row["oldest"]).total_seconds())
 
-    async def _in_transaction(self, work: Callable[[Connection, datetime], Awaitable[int]]) -> int:
+    async def _in_transaction(
+        self, work: Callable[[Connection, datetime], Awaitable[int]], done_label: crashpoints.Label | None = None
+    ) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
-            return await work(connection, self._clock())
+            done = await work(connection, self._clock())
+        if done and done_label is not None:
+            crashpoints.reach(done_label)
+        return done
 
     async def _until_stopped(self) -> None:
         while not self.should_stop:
