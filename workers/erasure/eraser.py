@@ -10,8 +10,9 @@ Each step is a transaction that is safe to repeat; killed anywhere, the next one
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import mode
@@ -159,16 +160,37 @@ class Eraser(mode.Service):
                 if self.should_stop:
                     return
                 await asyncio.sleep(self._settings.relay_poll_s)
+            await lock.fetchval(_LOCKS["expire_when_idle"], str(int(self._settings.session_timeout_s * 1000)))
+            kept = asyncio.create_task(self._keep(lock))
             try:
-                await lock.fetchval(_LOCKS["expire_when_idle"], str(int(self._settings.session_timeout_s * 1000)))
                 await self._proving.start()
                 while not self.should_stop:
-                    await lock.fetchval(_LOCKS["still_alive"])
-                    if not await self.step():
+                    if not await _unless_ended(self.step(), kept):
                         await self.sleep(self._settings.erasure_poll_s)
             finally:
+                kept.cancel()
+                await asyncio.wait((kept,))
                 await lock.fetchval(_LOCKS["unlock"], name)
+
+    async def _keep(self, lock: Connection) -> None:
+        """Keep the lock while a step takes longer than its session may be idle; ends when it was lost."""
+        while True:
+            await lock.fetchval(_LOCKS["still_alive"])
+            await asyncio.sleep(self._settings.session_timeout_s / 4)
 
     @mode.Service.task
     async def _run(self) -> None:
         await self._exit.guard(self._until_stopped())
+
+
+async def _unless_ended(work: Coroutine[Any, Any, int], condition: asyncio.Task[None]) -> int:
+    """The work's result; where the condition ends first the work is cut off, and what ended the condition is raised."""
+    working = asyncio.create_task(work)
+    try:
+        await asyncio.wait((working, condition), return_when=asyncio.FIRST_COMPLETED)
+        if condition.done():
+            condition.result()
+        return working.result()
+    finally:
+        working.cancel()
+        await asyncio.wait((working,))
