@@ -108,6 +108,7 @@ def test_no_certificate_says_more_than_the_stores_have_shown(settings: Settings,
         stubborn = [one for one, end in ends.items() if end == PARTLY]
         ref_of = refs(settings, "liar")
         asked_of = {one: liar.asked[ref_of[numbers[one]]] for one in stubborn}
+        judge(settings, numbers, liar, truthful)
         wait_until(lambda: all(len(tasks) > 1 for tasks in asked_of.values()), 60, "each is asked again")
         wait_for(settings, numbers, dict.fromkeys(stubborn, "waiting_for_store"))
         judge(settings, numbers, liar, truthful)

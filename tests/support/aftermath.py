@@ -92,14 +92,14 @@ def judge(
     _confirmations(settings, numbers, held)
     _mails(folder / "mails", {email(number): 1 + (held and number % 2) for number in erased})
     after = counts(settings)
-    assert {table: after[table] for table in TABLES[1:]} == dict.fromkeys(TABLES[1:], len(others))
+    assert {table: after[table] for table in TABLES[1:]} == dict.fromkeys(TABLES[1:], len(others)), after
     assert after["subjects"] == len(others) + 1, "the others, and the store, by whose name receipts are keyed"
     export = (folder / "exports" / EXPORT).read_text()
-    assert export == "".join(["ref,email,note\n", *(f"c-{n},{email(n)},hello\n" for n in others)])
+    assert export == "".join(["ref,email,note\n", *(f"c-{n},{email(n)},hello\n" for n in others)]), export
     wanted = {f"o-{number}": 1 for number in erased}
     wait_until(lambda: reader.withdrawn == wanted, 30, lambda: str(reader.withdrawn))
-    assert reader.held == {f"o-{number}" for number in others}
-    assert lethe.in_a_loop(_names(settings)) == {name(number) for number in others}
+    assert reader.held == {f"o-{number}" for number in others}, reader.held
+    assert lethe.in_a_loop(_names(settings)) == {name(number) for number in others}, "others cannot be read"
 
 
 def _certificates(settings: Settings, numbers: Sequence[UUID]) -> None:
@@ -123,7 +123,7 @@ def _confirmations(settings: Settings, numbers: Sequence[UUID], held: bool) -> N
         told[UUID(said["subject_request_id"])].append(said["request_status"])
     way = ["in_progress", *(["on_hold", "in_progress"] if held else []), "completed"]
     for number in numbers:
-        assert [state for state in told[number] if state != "waiting_for_store"] == way
+        assert [state for state in told[number] if state != "waiting_for_store"] == way, told[number]
         assert told[number].count("waiting_for_store") <= 1
 
 
@@ -132,7 +132,8 @@ def _mails(folder: Path, wanted: Mapping[str, int]) -> None:
     mails = [message_from_bytes(path.read_bytes()) for path in folder.rglob("*.eml")]
     sent = {mail["Message-ID"]: (mail["To"], mail["Subject"]) for mail in mails}
     assert len(set(sent.values())) == len(sent), "said again as another mail"
-    assert Counter(to for to, _ in sent.values()) == wanted
+    received = Counter(to for to, _ in sent.values())
+    assert received == wanted, f"mails: {received}"
 
 
 async def _names(settings: Settings) -> set[str]:
