@@ -23,6 +23,7 @@ from workers.engine.admission import Event
 from workers.engine.database import Connection
 from workers.engine.outbox import Message
 from workers.errors import RefusalCode, Refused
+from workers.proof.facts import MAX_COUNT, without_personal_data
 from workers.vault.subjects import Subject
 
 NAME = "receipts"
@@ -55,6 +56,7 @@ class ReceiptsUnit:
         receipt = _receipt(event)
         if event.record.key != receipt.store.encode():
             raise Refused(RefusalCode.KEY_INVALID, "the record's key is not the store in its body", "key")
+        _refuse_if_unusable(receipt)
         for result in receipt.results:
             row = self._rows.get(result.subject_ref)
             if row is None or row["store"] != receipt.store or row["task_id"] != receipt.task_id:
@@ -62,7 +64,9 @@ class ReceiptsUnit:
             if result.subject_ref in self._answers:
                 continue  # the first answer to a task counts
             state = StoreState(row["state"])
-            after = store_progress.after(state, row["attempts"], receipt.action, result.outcome, result.reason)
+            outcome = result.outcome if receipt.action == "erase" else _meant(result)
+            reason = result.reason and str(without_personal_data(result.reason))
+            after = store_progress.after(state, row["attempts"], receipt.action, outcome, reason)
             if after is not None:
                 self._answers[result.subject_ref] = _Answered(after, result, row["attempts"])
         return []
@@ -86,13 +90,28 @@ def _receipt(event: Event) -> StoreReceipt:
     return cast(StoreReceipt, event.data)  # admission lets only events of the topic through
 
 
+def _refuse_if_unusable(receipt: StoreReceipt) -> None:
+    """Raises Refused: the store is asked again. What no certificate could say must not come as far as that."""
+    refs = [result.subject_ref for result in receipt.results]
+    if len(set(refs)) != len(refs):
+        raise Refused(RefusalCode.INVALID_FIELD, "a receipt says one thing of each person, not two", "results")
+    if any(count > MAX_COUNT for result in receipt.results for count in result.counts.values()):
+        raise Refused(RefusalCode.INVALID_FIELD, f"a count is {MAX_COUNT} at most", "results.counts")
+
+
+def _meant(result: StoreResult) -> str:
+    return store_progress.meant(result.outcome, sum(result.counts.values()), len(result.kept))
+
+
 def _counts(result: StoreResult) -> str | None:
     """What an erasure did; what a look counted is not that."""
     return orjson.dumps(result.counts).decode() if result.outcome in ("erased", "kept") and result.counts else None
 
 
 def _kept(result: StoreResult) -> str | None:
-    kept = [one.model_dump(mode="json") for one in result.kept]
+    kept = [
+        {**one.model_dump(mode="json"), "ground": without_personal_data(one.ground)} for one in result.kept
+    ]  # fmt: skip
     return orjson.dumps(kept).decode() if kept else None
 
 

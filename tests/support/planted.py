@@ -5,7 +5,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import yaml
+
+from deploy.local import ports
 from tests.support import lethe
+from tests.support.endpoints import Endpoints
 from tests.support.erasure import asked, order, rows, states, subscribed
 from tests.support.waiting import wait_until
 from workers.settings import Settings
@@ -14,6 +18,32 @@ PEOPLE = 40
 ERASED = 20
 TABLES = ("subjects", "shipments", "contacts", "consents", "disclosures")
 EXPORT = "customers.csv"
+
+
+def prepare(stack: Endpoints, prefix: str, database: str, tmp_path: Path, **chosen: object) -> Settings:
+    """A prepared Lethe with one store downstream: a folder with a line per customer. `chosen` are further settings."""
+    exports, stores = tmp_path / "exports", tmp_path / "stores"
+    for folder in (exports, stores):
+        folder.mkdir()
+    keys = {"email": "email", "customer_ref": "ref"}
+    head = {
+        "name": "exports",
+        "title": "Exports",
+        "kind": "folder",
+        "identifiers": ["email", "customer_ref"],
+        "respond_within_s": 20,
+        "backups_kept_days": 30,
+        "options": {
+            "path": str(exports),
+            "files": [{"what": "customers", "glob": EXPORT, "format": "csv", "keys": keys}],
+        },
+    }
+    (stores / "exports.yaml").write_text(yaml.safe_dump(head))
+    common: dict[str, object] = {"orders_in_flight": "cancel", "erasure_poll_s": 0.1, "segment_ms": 1000}
+    return lethe.prepare(
+        stack, prefix, database, tmp_path, stores_dir=stores, sink_dir=tmp_path / "mails",
+        smtp_port=ports.choose(1)[0], **{**common, **chosen},
+    )  # fmt: skip
 
 
 def name(number: int) -> str:

@@ -51,6 +51,18 @@ def after(state: StoreState, attempts: int, action: str, outcome: str, reason: s
     return Next(StoreState.TO_ERASE, pause(attempts), STILL_THERE)
 
 
+def meant(outcome: str, counted: int, kept: int) -> str:
+    """The outcome of a look that named so many things that are there, and so many that are kept on a ground.
+
+    Without a ground nothing is kept, it is there; and what is there is not absent, whatever the answer calls it.
+    """
+    if outcome not in ("absent", "kept"):
+        return outcome
+    if kept:
+        return "kept"
+    return "present" if counted or outcome == "kept" else "absent"
+
+
 def pause(attempts: int) -> timedelta:
     """How long to wait before the next attempt: a second, doubled each time, six hours at most."""
     return min(timedelta(seconds=2 ** min(attempts, 20)), _LONGEST)

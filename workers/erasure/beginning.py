@@ -52,6 +52,7 @@ class Beginning:
         ready = [row["request_id"] for row in held if row["hold_until"] <= now or not open_ & set(row["subject_ids"])]
         if ready:
             await self._desk.move(connection, ready, Move.RELEASE, ACTOR, now)
+            crashpoints.reach("erasure.before_release_commit")
         return len(ready)
 
     async def begin(self, connection: Connection, epoch: int, now: datetime) -> int:

@@ -10,8 +10,9 @@ Each step is a transaction that is safe to repeat; killed anywhere, the next one
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import mode
@@ -65,22 +66,22 @@ class Eraser(mode.Service):
 
     async def step(self) -> int:
         """Take every request as far as it can go now; returns how much was done, 0 where there is nothing to do."""
-        done = await self._in_transaction(self._beginning.release)
+        done = await self._in_transaction(self._beginning.release, "erasure.released")
         epoch = (await epochs.listed(self._pool))[-1].number
 
         async def begin(connection: Connection, now: datetime) -> int:
             return await self._beginning.begin(connection, epoch, now)
 
-        fresh = await self._in_transaction(begin) + await self._erase_rounds()
+        fresh = await self._in_transaction(begin, "erasure.fenced") + await self._erase_rounds()
         done += fresh
         done += await self._ask_stores()
         done += await self._proving.prove(is_quiet=not fresh)
-        done += await self._in_transaction(self._certifying.certify)
+        done += await self._in_transaction(self._certifying.certify, "erasure.certified")
 
         async def forget(connection: Connection, now: datetime) -> int:
             return await self._certifying.forget(connection)
 
-        done += await self._in_transaction(forget)
+        done += await self._in_transaction(forget, "erasure.forgotten")
         await self._count()
         return done
 
@@ -90,6 +91,7 @@ class Eraser(mode.Service):
             round_id = round_["round_id"]
             if not await self._grace.is_over(round_id):
                 break  # one after the other: a later round may have people in common with this one
+            crashpoints.reach("erasure.graced")
             ends = await self._proving.ends()
             epoch = (await epochs.listed(self._pool))[-1].number
 
@@ -99,8 +101,7 @@ class Eraser(mode.Service):
             ) -> int:  # fmt: skip
                 return await self._erasing.erase(connection, round_id, epoch, ends, now)
 
-            done += await self._in_transaction(erase)
-            crashpoints.reach("erasure.erased")
+            done += await self._in_transaction(erase, "erasure.erased")
             _LOG.info("erasure_round_erased", round_id=round_id)
         return done
 
@@ -114,7 +115,7 @@ class Eraser(mode.Service):
                 async def send(connection: Connection, now: datetime, store: Store = store) -> int:
                     return await self._fan_out.send(connection, store, now)
 
-                done += await self._in_transaction(send)
+                done += await self._in_transaction(send, "erasure.asked")
         if set(waiting) - self._stores.keys():
 
             async def give_up(connection: Connection, now: datetime) -> int:
@@ -132,9 +133,14 @@ class Eraser(mode.Service):
             self._metrics.request_days_left.labels(row["state"]).set((row["first_due"] - now).days)
             self._metrics.request_oldest_seconds.labels(row["state"]).set((now - row["oldest"]).total_seconds())
 
-    async def _in_transaction(self, work: Callable[[Connection, datetime], Awaitable[int]]) -> int:
+    async def _in_transaction(
+        self, work: Callable[[Connection, datetime], Awaitable[int]], done_label: crashpoints.Label | None = None
+    ) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
-            return await work(connection, self._clock())
+            done = await work(connection, self._clock())
+        if done and done_label is not None:
+            crashpoints.reach(done_label)
+        return done
 
     async def _until_stopped(self) -> None:
         while not self.should_stop:
@@ -154,16 +160,37 @@ class Eraser(mode.Service):
                 if self.should_stop:
                     return
                 await asyncio.sleep(self._settings.relay_poll_s)
+            await lock.fetchval(_LOCKS["expire_when_idle"], str(int(self._settings.session_timeout_s * 1000)))
+            kept = asyncio.create_task(self._keep(lock))
             try:
-                await lock.fetchval(_LOCKS["expire_when_idle"], str(int(self._settings.session_timeout_s * 1000)))
                 await self._proving.start()
                 while not self.should_stop:
-                    await lock.fetchval(_LOCKS["still_alive"])
-                    if not await self.step():
+                    if not await _unless_ended(self.step(), kept):
                         await self.sleep(self._settings.erasure_poll_s)
             finally:
+                kept.cancel()
+                await asyncio.wait((kept,))
                 await lock.fetchval(_LOCKS["unlock"], name)
+
+    async def _keep(self, lock: Connection) -> None:
+        """Keep the lock while a step takes longer than its session may be idle; ends when it was lost."""
+        while True:
+            await lock.fetchval(_LOCKS["still_alive"])
+            await asyncio.sleep(self._settings.session_timeout_s / 4)
 
     @mode.Service.task
     async def _run(self) -> None:
         await self._exit.guard(self._until_stopped())
+
+
+async def _unless_ended(work: Coroutine[Any, Any, int], condition: asyncio.Task[None]) -> int:
+    """The work's result; where the condition ends first the work is cut off, and what ended the condition is raised."""
+    working = asyncio.create_task(work)
+    try:
+        await asyncio.wait((working, condition), return_when=asyncio.FIRST_COMPLETED)
+        if condition.done():
+            condition.result()
+        return working.result()
+    finally:
+        working.cancel()
+        await asyncio.wait((working,))

@@ -9,7 +9,7 @@ import asyncpg
 from schemas import registry
 from schemas.store import StoreTask, TaskSubject
 from workers.db import sql
-from workers.engine import relay
+from workers.engine import crashpoints, relay
 from workers.engine.database import Connection
 from workers.engine.outbox import Message
 from workers.erasure import identities
@@ -62,6 +62,7 @@ class FanOut:
                 await connection.execute(_QUERIES["asked"], refs, respond_by, task.task_id)
                 messages.append(self._message(task))
         await relay.add(connection, self._settings, _SHARD, now, messages)
+        crashpoints.reach("erasure.before_ask_commit")
         return len(rows)
 
     async def give_up_unknown(self, connection: Connection, waiting: Sequence[str]) -> None:

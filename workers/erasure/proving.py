@@ -14,6 +14,7 @@ import asyncpg
 
 from workers.clock import Clock, monotonic_s
 from workers.db import sql
+from workers.engine import crashpoints
 from workers.residence.carrier_look import CarrierLook, Withdrawn
 from workers.residence.rollers import Rollers
 from workers.residence.trimming import Trimmer
@@ -84,7 +85,11 @@ class Proving:
             if all(topic.is_past for topic in standing):
                 residence = json.dumps([topic._asdict() for topic in standing])
                 await self._pool.execute(_QUERIES["prove"], one["round_id"], self._clock(), residence)
-        return len(await self._pool.fetch(_QUERIES["proven"]))
+                crashpoints.reach("erasure.trimmed")
+        proven = await self._pool.fetch(_QUERIES["proven"])
+        if proven:
+            crashpoints.reach("erasure.proven")
+        return len(proven)
 
     async def _shred(self, rounds: Sequence[asyncpg.Record], is_quiet: bool) -> None:
         """Destroy the epoch of the rounds. A rotation serves those alone that were erased before it began.
@@ -96,7 +101,9 @@ class Proving:
             task, self._rotation = self._rotation, None
             self._rotate_from_s = monotonic_s() + _COLLECT_S
             task.result()
+            crashpoints.reach("erasure.rotated")
             await self._pool.execute(_QUERIES["shredded"], self._rotated_for, self._clock())
+            crashpoints.reach("erasure.shredded")
         elif waiting and self._rotation is None and (is_quiet or monotonic_s() >= self._rotate_from_s):
             self._rotated_for = waiting
             self._rotation = asyncio.create_task(rotation.rotate(self._pool, self._settings.keyring_dir, self._clock))
@@ -114,6 +121,7 @@ class Proving:
         # What a round withdrew from carriers may be of people that a later one has in common with it.
         in_turn = list(takewhile(compacted.__contains__, waiting))
         if in_turn:
+            crashpoints.reach("erasure.looked")
             await self._pool.execute(_QUERIES["compacted"], in_turn, self._clock())
 
     def _answer(self, look: "asyncio.Task[set[int]]") -> set[int]:

@@ -45,7 +45,8 @@ Words = Annotated[
     str, BeforeValidator(without_personal_data), StringConstraints(min_length=1, max_length=_WORDS_MAX_CHARS)
 ]
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
-Number = Annotated[int, Field(ge=0, lt=2**53)]  # exact in every reader of JSON (RFC 8785, 3.2.2.3)
+MAX_COUNT = 2**53 - 1  # exact in every reader of JSON (RFC 8785, 3.2.2.3)
+Number = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 
 
 class Part(BaseModel):

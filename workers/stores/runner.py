@@ -135,6 +135,7 @@ class Runner(mode.Service):
         if not finished:
             _LOG.warning("store_task_taken_over", store=job.task.store, task_id=str(job.task.task_id))
             return
+        crashpoints.reach("stores.answered")
         self._metrics.store_circuit_open.labels(job.task.store).set(0)
         self._count(job, results)
 

@@ -1,14 +1,12 @@
-"""Persons are erased, by every worker, on real Kafka and PostgreSQL, also when a worker is killed meanwhile."""
+"""Persons are erased, by every worker, on real Kafka and PostgreSQL."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from tests.integration.erasure.conftest import WORKERS
 from tests.support import lethe
 from tests.support.erasure import asked, order, rows
-from tests.support.planted import ERASED, PEOPLE, ask, counts, email, name, populate, wait_for
+from tests.support.planted import ask, email, name, populate, wait_for
 from tests.support.waiting import wait_until
 from tests.support.worker_process import worker_process
 from workers.settings import Settings
@@ -40,25 +38,3 @@ def test_what_is_older_stays_away_and_who_orders_again_is_a_new_person(settings:
             assert rows(settings, "select 1 from shipments where shipment_id in ('o-0', 'o-late', 'o-unread')") == []
             refused = rows(settings, "select code, sealed from dead_letters")
             assert [(row["code"], row["sealed"]) for row in refused] == [("subject_erased", None)] * 3
-
-
-@pytest.mark.parametrize(
-    "crash_at",
-    [
-        "erasure.before_fence_commit:1",
-        "erasure.before_erase_commit:1",
-        "erasure.before_certificate_commit:1",
-        "rotation.unlinked:1",
-    ],
-)
-def test_killed_at_each_step_it_ends_all_the_same(settings: Settings, tmp_path: Path, crash_at: str) -> None:
-    with worker_process(settings, ("shipping", "relay", "newsletter", "stores")):
-        populate(settings, tmp_path)
-        with worker_process(settings, ("requests",), tmp_path / "killed.log", crash_at, ready=False) as killed:
-            numbers = ask(settings, range(ERASED))
-            assert killed.wait() == -9
-        with worker_process(settings, ("requests",), tmp_path / "second.log"):
-            wait_for(settings, numbers, "completed")
-            assert counts(settings)["shipments"] == PEOPLE - ERASED
-            certified = rows(settings, "select count(*) as n, count(distinct request_id) as m from certificates")[0]
-            assert (certified["n"], certified["m"]) == (ERASED, ERASED)

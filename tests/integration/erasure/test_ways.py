@@ -71,6 +71,16 @@ def test_an_erasure_waits_for_the_parcel_and_can_be_taken_back_meanwhile(setting
         assert rows(waiting, "select 1 from shipments") == []
 
 
+def test_a_step_may_take_longer_than_the_eraser_s_session_may_be_idle(settings: Settings, tmp_path: Path) -> None:
+    impatient = settings.model_copy(update={"session_timeout_s": 1.0})  # one look at the carriers' topics takes longer
+    export(tmp_path, f"c-1,{EMAIL}")
+    with worker_process(impatient, WORKERS):
+        place(impatient)
+        number, event = asked("c-1", EMAIL)
+        publish(impatient, event)
+        becomes(impatient, number, "completed")
+
+
 def test_a_second_request_joins_the_open_one_and_ends_with_it_unless_it_says_more(
     settings: Settings, tmp_path: Path
 ) -> None:

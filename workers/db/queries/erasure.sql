@@ -182,7 +182,8 @@ for update
 -- name: store_progress
 update request_stores as stored
 set state = answered.state, due_at = answered.due_at, reason = answered.reason,
-    counts = coalesce(answered.counts::jsonb, stored.counts), kept = coalesce(answered.kept::jsonb, stored.kept),
+    counts = coalesce(answered.counts::jsonb, stored.counts), kept = case when answered.state in ('absent', 'kept') then answered.kept::jsonb
+        else coalesce(answered.kept::jsonb, stored.kept) end,
     backups_expire_at = coalesce(answered.backups_expire_at, stored.backups_expire_at),
     attempts = answered.attempts,
     erased_at = case when answered.state = 'to_verify' then $9::timestamptz else stored.erased_at end,
