@@ -77,7 +77,7 @@ class ReceiptsUnit:
             return
         rows = [
             (
-                ref, str(one.next.state), now + one.next.delay, one.next.reason, _counts(one.result),
+                ref, str(one.next.state), now + one.next.delay, one.next.reason, _counts(one),
                 _kept(one.result), _backups(one.result), one.attempts,
             )
             for ref, one in sorted(self._answers.items())
@@ -103,9 +103,10 @@ def _meant(result: StoreResult) -> str:
     return store_progress.meant(result.outcome, sum(result.counts.values()), len(result.kept))
 
 
-def _counts(result: StoreResult) -> str | None:
+def _counts(one: _Answered) -> str | None:
     """What an erasure did; what a look counted is not that."""
-    return orjson.dumps(result.counts).decode() if result.outcome in ("erased", "kept") and result.counts else None
+    was_erasure = one.next.state is StoreState.TO_VERIFY and one.result.outcome in ("erased", "kept")
+    return orjson.dumps(one.result.counts).decode() if was_erasure and one.result.counts else None
 
 
 def _kept(result: StoreResult) -> str | None:

@@ -138,6 +138,8 @@ def test_no_certificate_says_more_than_the_stores_have_shown(settings: Settings,
         assert f"{len(last) + len(stubborn)} certificates" in run(settings, "certificate", "verify", "--chain")
         assert kept_by("kept-on-a-ground", numbers, last) == [GROUND]
         assert kept_by("kept-at-first", numbers, last) == []
+        stores = last[numbers[email("kept-on-a-ground")]]["stores"]
+        assert not [one["deleted"] for one in stores if one["deleted"]], "what a look counted was not deleted"
 
 
 def kept_by(behaviour: str, numbers: dict[str, UUID], certificates: dict[UUID, Body]) -> list[str]:

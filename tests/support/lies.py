@@ -132,7 +132,7 @@ BEHAVIOURS = {
     "looks-before-it-is-asked": Behaviour(looks_before_it_is_asked, PARTLY),
     "erased-to-a-look": Behaviour(says("erased", to="verify"), PARTLY),
     "kept-without-ground": Behaviour(says("kept", to="verify"), PARTLY),
-    "kept-on-a-ground": Behaviour(says("kept", to="verify", **KEPT), DONE),
+    "kept-on-a-ground": Behaviour(says("kept", to="verify", counts={"invoices": 2}, **KEPT), DONE),
     "kept-at-first": Behaviour(keeps_at_first, DONE),
     "absent-and-counted": Behaviour(says("absent", to="verify", counts={"points": 3}), PARTLY),
     "replays-its-first-look": Behaviour(replays_its_first_look, PARTLY),
