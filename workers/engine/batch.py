@@ -11,6 +11,7 @@ from typing import NamedTuple
 import asyncpg
 from aiokafka import TopicPartition
 
+from schemas.consent import ConsentWithdrawn
 from workers.clock import Clock
 from workers.db import literals, sql
 from workers.engine import crashpoints, database, outbox, relay, retry
@@ -234,14 +235,8 @@ class BatchTransaction:
 
     def _owed(self, batch: Batch, outcome: Outcome, now: datetime) -> list[Owed]:
         return [
-            Owed(
-                slice_.partition,
-                slice_.expected_offset,
-                slice_.next_offset,
-                now,
-                outcome.messages.get(slice_.partition, []),
-            )
-            for slice_ in batch.slices
+            Owed(one.partition, one.expected_offset, one.next_offset, now, outcome.messages.get(one.partition, []))
+            for one in batch.slices
         ]
 
     async def _was_committed(self, batch: Batch) -> bool:
@@ -316,7 +311,8 @@ def handle_all(
 
 
 def _handle(event: Event, subject: Subject, unit: UnitOfWork) -> list[Message]:
-    if subject.not_before is not None:
+    is_no = isinstance(event.data, ConsentWithdrawn)  # a no counts whenever it comes: no more is kept of it
+    if subject.not_before is not None and not is_no:
         _refuse_what_is_erased(event, subject, subject.not_before)
     try:
         return unit.handle(event, subject)

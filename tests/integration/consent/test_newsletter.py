@@ -59,6 +59,21 @@ async def test_a_withdrawal_ends_it_with_a_suppression(shop: Shop) -> None:
     assert await shop.world.status() == "ConsentWithdrawn", "given in the same second as it was withdrawn"
 
 
+@pytest.mark.parametrize("erasure", ["fenced_at", "not_before"])
+async def test_a_no_is_heard_though_who_said_it_is_erased_and_the_mailbox_is_another_customer_s(
+    shop: Shop, erasure: str
+) -> None:
+    await shop.engine.apply(given("c2", double_opt_in=DOUBLE_OPT_IN), given("c3"))
+    await shop.world.pool.execute(
+        f"update subjects set {erasure} = $2 where reference_hash = $1::text::uuid",
+        shop.world.vault.reference_hash("c3").hex(), NOW,
+    )  # fmt: skip
+    await shop.engine.apply(event("consent.withdrawn", "c3"), given("c3", double_opt_in=DOUBLE_OPT_IN))
+    assert await shop.world.status() == "ConsentWithdrawn"
+    assert await shop.world.suppressions() == {"newsletter": "withdrawn"}
+    assert [state for _, state, _, _ in await shop.engine.letters()] == ["parked"], "a yes is not"
+
+
 async def test_a_confirmation_from_the_shop_needs_a_request(shop: Shop) -> None:
     await shop.engine.apply(event("consent.confirmed", evidence={}))
     assert [letter[:2] for letter in await shop.engine.letters()] == [("consent_state", "parked")]
