@@ -245,14 +245,8 @@ class BatchTransaction:
 
     def _owed(self, batch: Batch, outcome: Outcome, now: datetime) -> list[Owed]:
         return [
-            Owed(
-                slice_.partition,
-                slice_.expected_offset,
-                slice_.next_offset,
-                now,
-                outcome.messages.get(slice_.partition, []),
-            )
-            for slice_ in batch.slices
+            Owed(one.partition, one.expected_offset, one.next_offset, now, outcome.messages.get(one.partition, []))
+            for one in batch.slices
         ]
 
     async def _was_committed(self, batch: Batch) -> bool:
