@@ -236,6 +236,16 @@ async def test_what_cannot_be_read_of_an_erased_person_is_parked_without_a_body(
     ]
 
 
+async def test_a_fence_waits_for_whoever_applies_something_of_its_person(shop: Engine) -> None:
+    await shop.apply(placed("o1", "c1"))
+    async with shop.pool.acquire() as connection, connection.transaction():
+        await shop.vault.hold(connection, [shop.vault.reference_hash("c1")])
+        fence = asyncio.create_task(shop.pool.execute("update subjects set fenced_at = now()"))
+        await asyncio.sleep(0.2)
+        assert not fence.done()
+    await fence
+
+
 async def test_what_comes_late_of_an_erased_person_leaves_no_subject_behind(shop: Engine) -> None:
     erased = shop.vault.reference_hash("c1").hex()
     await shop.pool.execute("insert into erased_references values ($1::text::uuid, $2)", erased, NOW)
