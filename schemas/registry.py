@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 
 from schemas import address, consent, dead_letter, ledger, order, policy, reasons, request, store
-from schemas.envelope import CloudEvent
+from schemas.attributes import CloudEvent
 from schemas.errors import ContractCode, ContractError, FieldError, FieldErrors
 
 Model = type[BaseModel]

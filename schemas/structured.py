@@ -11,25 +11,25 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
-from schemas import envelope
+from schemas import attributes
 from schemas.errors import ContractCode, EnvelopeError
 
 _CONTEXT: Final = frozenset(("specversion", "id", "source", "type", "time", "subject", "dataschema", "datacontenttype"))
 _DATA: Final = frozenset(("data", "data_base64"))
 
 
-def parse(headers: Mapping[str, bytes], value: bytes | None) -> envelope.CloudEvent:
+def parse(headers: Mapping[str, bytes], value: bytes | None) -> attributes.CloudEvent:
     """Read a structured event. Raises EnvelopeError, which never holds a value of the record."""
     body = _load(value)
-    if _required(body, "specversion") != envelope.SPEC_VERSION:
-        raise envelope.header_invalid("specversion", "must be 1.0")
+    if _required(body, "specversion") != attributes.SPEC_VERSION:
+        raise attributes.header_invalid("specversion", "must be 1.0")
     event_id, source, event_type = (_required(body, name) for name in ("id", "source", "type"))
-    time = envelope.timestamp("time", _required(body, "time"))
+    time = attributes.timestamp("time", _required(body, "time"))
     content_type = _optional(body, "datacontenttype")
-    if content_type is not None and envelope.is_structured(content_type.encode(), "datacontenttype"):
-        raise envelope.header_invalid("datacontenttype", "must be application/json")
+    if content_type is not None and attributes.is_structured(content_type.encode(), "datacontenttype"):
+        raise attributes.header_invalid("datacontenttype", "must be application/json")
     _same_as_headers(headers, body)
-    return envelope.CloudEvent(
+    return attributes.CloudEvent(
         event_id,
         source,
         event_type,
@@ -92,26 +92,26 @@ def _optional(body: Mapping[str, Any], name: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise envelope.header_invalid(name, "must be text")
-    return envelope.checked(name, value)
+        raise attributes.header_invalid(name, "must be text")
+    return attributes.checked(name, value)
 
 
 def _extension(body: Mapping[str, Any], name: str) -> str:
     if not (name.isascii() and name.isalnum() and name == name.lower()) or len(name) > 20:
-        raise envelope.header_invalid("extension", "has a name that CloudEvents does not allow")
+        raise attributes.header_invalid("extension", "has a name that CloudEvents does not allow")
     value = body[name]
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int):
-        raise envelope.header_invalid(name, "must be text, a whole number or true or false")
-    return envelope.checked(name, str(value))
+        raise attributes.header_invalid(name, "must be text, a whole number or true or false")
+    return attributes.checked(name, str(value))
 
 
 def _same_as_headers(headers: Mapping[str, bytes], body: Mapping[str, Any]) -> None:
     for header, raw in headers.items():
         known = header if header[3:] in _CONTEXT else "ce_*"
-        if header.startswith("ce_") and envelope.attribute(known, raw) != body.get(header[3:]):
-            raise envelope.header_invalid(known, "says something else than the structured event does")
+        if header.startswith("ce_") and attributes.attribute(known, raw) != body.get(header[3:]):
+            raise attributes.header_invalid(known, "says something else than the structured event does")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

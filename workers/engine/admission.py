@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from schemas import envelope, registry
+from schemas import attributes, envelope, registry
 from schemas.errors import ContractError
 from workers.domain import keeping, screening
 from workers.engine.records import Record
@@ -59,7 +59,7 @@ class Admission:
 
     def admit(self, record: Record, now: datetime) -> Event | Rejected:
         """The event, or why the record is refused."""
-        event: envelope.CloudEvent | None = None
+        event: attributes.CloudEvent | None = None
         reference_hash: bytes | None = None
         try:
             screening.screen_headers(record.headers)
@@ -85,7 +85,7 @@ class Admission:
         known_type = _known_type(event.type)
         return Rejected(record, refusal, self._event_key(event), known_type, reference_hash, event.time)
 
-    def _data(self, event: envelope.CloudEvent, value: bytes | None) -> BaseModel:
+    def _data(self, event: attributes.CloudEvent, value: bytes | None) -> BaseModel:
         if value is None or event.data is None:
             raise Refused(RefusalCode.INVALID_JSON, "the record has no body; an event needs one")
         screening.screen(value, max_body_bytes=self._body_max_bytes)
@@ -100,7 +100,7 @@ class Admission:
             )
         return registry.decode_data(spec, event.data)
 
-    def _check(self, event: envelope.CloudEvent, data: BaseModel, reference: str, now: datetime) -> None:
+    def _check(self, event: attributes.CloudEvent, data: BaseModel, reference: str, now: datetime) -> None:
         if getattr(data, "customer_ref", reference) != reference:
             raise Refused(
                 RefusalCode.KEY_INVALID,
@@ -112,7 +112,7 @@ class Admission:
             settings = self._settings
             screening.check_time(event.time, now, settings.event_max_future_s, settings.event_max_age_s)
 
-    def _event_key(self, event: envelope.CloudEvent) -> bytes:
+    def _event_key(self, event: attributes.CloudEvent) -> bytes:
         """Names an event for dedupe: a keyed hash of 16 bytes, since an upstream may have put anything into its ids."""
         named = b"\0".join((self._group, event.source.encode(), event.id.encode()))
         return self._keyring.lookup_hash("event", named)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import asyncpg
 import msgpack
 
-from schemas import envelope
+from schemas import attributes
 from workers.db import literals, sql
 from workers.engine.database import Connection
 from workers.vault import sealing
@@ -23,7 +23,7 @@ _NOBODY = "0"
 _READ_ROWS = 20
 _SPEC_VERSION = ("ce_specversion", b"1.0")
 _SOURCE = ("ce_source", b"lethe")
-_CONTENT_TYPE = ("content-type", envelope.JSON_CONTENT_TYPE)
+_CONTENT_TYPE = ("content-type", attributes.JSON_CONTENT_TYPE)
 
 
 class Message(NamedTuple):

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from schemas import envelope, registry
-from schemas.envelope import CloudEvent
+from schemas.attributes import CloudEvent
 from schemas.request import RequestChanged
 from tests.support import lethe
 from tests.support.endpoints import Endpoints

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import envelope
-from schemas.envelope import CloudEvent
+from schemas.attributes import CloudEvent
 from schemas.errors import ContractCode, EnvelopeError
 
 HEADERS = {

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas import address, envelope, order, registry
-from schemas.envelope import CloudEvent
+from schemas.attributes import CloudEvent
 from schemas.errors import ContractCode, ContractError, FieldErrors
 
 NOW = datetime(2026, 11, 23, 10, 15, 30, tzinfo=UTC)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import envelope
-from schemas.envelope import CloudEvent
+from schemas.attributes import CloudEvent
 from schemas.errors import ContractCode, EnvelopeError
 
 CONTENT_TYPE = b"application/cloudevents+json; charset=UTF-8"

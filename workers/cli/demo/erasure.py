@@ -20,10 +20,10 @@ from workers.cli.demo.erasure_page import Asked
 from workers.cli.demo.erasure_proof import Proof
 from workers.cli.demo.letters import PURPOSE
 from workers.cli.demo.mailbox import Mailbox
-from workers.cli.demo.people import ASKING, NEIGHBOUR, Parcel
+from workers.cli.demo.people import ASKING, NEIGHBOUR, Customer, Parcel
 from workers.cli.demo.residue import Found, Search
 from workers.cli.demo.run import Run
-from workers.cli.demo.shop import Customer, Row, Shop
+from workers.cli.demo.shop import Row, Shop
 from workers.cli.demo.shop_parcels import in_motion
 from workers.cli.events import upstream
 from workers.cli.local.steps import Steps

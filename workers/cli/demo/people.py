@@ -39,6 +39,13 @@ class Person(NamedTuple):
         }  # fmt: skip
 
 
+class Customer(NamedTuple):
+    """A person and the numbers of their orders."""
+
+    person: Person
+    orders: tuple[str, ...]
+
+
 ASKING: Final = Person(
     "K-581602", "Ottilie Quendelbach", "Silberpappelweg 17", "01309", "Dresden", "ottilie.quendelbach@example.org",
     "+493515550117",

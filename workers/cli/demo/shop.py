@@ -10,18 +10,11 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from workers.cli.demo import shop_database, shop_exports, shop_parcels
-from workers.cli.demo.people import Person
+from workers.cli.demo.people import Customer, Person
 from workers.settings import Settings
 
 MODULES: Final = (shop_database, shop_exports, shop_parcels)
 _SPARE: Final = "-"
-
-
-class Customer(NamedTuple):
-    """A person and the numbers of their orders."""
-
-    person: Person
-    orders: tuple[str, ...]
 
 
 class Row(NamedTuple):

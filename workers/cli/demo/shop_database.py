@@ -12,7 +12,7 @@ from workers.db import sql
 from workers.settings import Settings
 
 if TYPE_CHECKING:
-    from workers.cli.demo.shop import Customer
+    from workers.cli.demo.people import Customer
 
 STORE: Final = "webshop"
 DATABASE: Final = "shop"

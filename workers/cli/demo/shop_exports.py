@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from workers.cli.demo.shop import Customer
+    from workers.cli.demo.people import Customer
 
 STORE: Final = "exports"
 _CUSTOMERS: Final = "customers.csv"

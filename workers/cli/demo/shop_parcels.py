@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.settings import Settings
 
 if TYPE_CHECKING:
-    from workers.cli.demo.shop import Customer
+    from workers.cli.demo.people import Customer
 
 STORE: Final = "parcels"
 TOPIC: Final = "shop.parcels"

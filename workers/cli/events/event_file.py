@@ -11,7 +11,7 @@ from typing import NamedTuple
 from aiokafka import ConsumerRecord
 
 from schemas import consent, envelope, order, registry, structured
-from schemas.envelope import CloudEvent
+from schemas.attributes import CloudEvent
 from schemas.errors import ContractError, FieldErrors
 from schemas.recipient import Recipient
 from workers.cli.events.upstream import Outgoing

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from schemas import envelope, registry
-from schemas.envelope import CloudEvent
+from schemas.attributes import CloudEvent
 from schemas.policy import PolicyPublished, PolicySummary
 from workers import announcements, clock, policies
 from workers import settings as settings_module

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from tests.support.stores import AROUND
 from workers.cli.demo import shop, shop_exports
-from workers.cli.demo.people import ASKING, NEIGHBOUR
-from workers.cli.demo.shop import Customer
+from workers.cli.demo.people import ASKING, NEIGHBOUR, Customer
 from workers.stores import connectors, directory
 
 
