@@ -47,7 +47,7 @@ class Move(StrEnum):
     """All of our own work is done; a store has not confirmed yet."""
     COMPLETE = "complete"
     COMPLETE_PARTLY = "complete_partly"
-    """A store did not confirm in time: said so, and asked on."""
+    """A store did not confirm in time: said so. Staff can have it asked again."""
     REFUSE = "refuse"
     CANCEL = "cancel"
 
