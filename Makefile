@@ -20,7 +20,7 @@ demo: $(STAMP)
 	@$(BIN)/lethe demo
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -n 2 $(TESTS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(TESTS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

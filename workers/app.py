@@ -11,6 +11,7 @@ import faust
 
 from workers.engine import host
 from workers.engine.keyring_watch import KeyringWatch
+from workers.engine.session_watch import SessionWatch
 from workers.errors import UsageError
 from workers.settings import Settings
 from workers.web import health
@@ -44,6 +45,7 @@ def run(settings: Settings, names: tuple[str, ...], web_port: int) -> None:
     for one in wired:
         app.last_services += one.services
     app.last_services.append(KeyringWatch(parts.pool, parts.keyring, settings, parts.exit))
+    app.last_services.append(SessionWatch(parts.pool, settings, parts.exit))
     health.mount(app, parts.metrics, wired, settings)
     worker = faust.Worker(
         app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True, loglevel=logging.WARNING

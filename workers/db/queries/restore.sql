@@ -7,7 +7,7 @@ select max(restore_id) from restores where finished_at is null
 -- name: sessions
 -- Workers and commands that are connected; this one is not counted.
 select count(*) from pg_stat_activity
-where datname = current_database() and application_name = 'lethe' and pid <> pg_backend_pid()
+where datname = current_database() and application_name in ('lethe', 'lethe worker') and pid <> pg_backend_pid()
 
 -- name: begin
 insert into restores (began_at) values ($1)
