@@ -26,6 +26,7 @@ class MailTask(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     dsn: str
+    kafka_bootstrap: str
     keyring_dir: Path
     dkim_dir: Path
     purposes_file: Path

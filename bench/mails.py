@@ -65,6 +65,7 @@ def measure(site: Site, name: str, mails: int, run: str, report: Report) -> Mail
     try:
         with _sink(site.data_dir / f"{database}.mails", mails) as (port, sink):
             task = MailTask(
+                kafka_bootstrap=site.stack.bootstrap,
                 dsn=dsn, keyring_dir=site.keyring_dir, dkim_dir=dkim_dir, smtp_port=port,
                 purposes_file=_ROOT / "deploy" / "purposes.yaml", carriers_dir=site.carriers_dir,
             )  # fmt: skip

@@ -14,6 +14,7 @@ def main() -> None:
     log.configure("json")
     chosen = settings.load(
         database_dsn=todo.dsn,
+        kafka_bootstrap=todo.kafka_bootstrap,  # at its start a worker asks Kafka whether the database was restored
         keyring_dir=todo.keyring_dir,
         dkim_dir=todo.dkim_dir,
         purposes_file=todo.purposes_file,

@@ -202,13 +202,14 @@ class BatchTransaction:
         first_seen = [event for event in events if event.event_key not in seen] if seen else events
         subjects = await self._vault.hold(connection, [event.reference_hash for event in first_seen])
         behind = frozenset[bytes]() if is_replay else await self._erased.behind(connection, subjects)
-        subjects = {hash_: one._replace(fenced=one.fenced or hash_ in behind) for hash_, one in subjects.items()}
+        if behind:
+            subjects = {hash_: one._replace(fenced=one.fenced or hash_ in behind) for hash_, one in subjects.items()}
         unit = self._unit_of_work()
         await unit.load(connection, [(event, subjects[event.reference_hash]) for event in first_seen])
         outcome = handle_all(admitted, seen, subjects, unit)
         await unit.store(connection, now)
         await self._erased.forget_unused(connection, first_seen, subjects, outcome.rejected)
-        return outcome._replace(behind=behind)
+        return outcome._replace(behind=behind) if behind else outcome
 
     async def _claim(self, connection: Connection, events: Sequence[Event]) -> set[bytes]:
         """Mark events as seen; returns the keys of those that had been seen before."""
@@ -321,8 +322,8 @@ def handle_all(
 
 
 def _handle(event: Event, subject: Subject, unit: UnitOfWork) -> list[Message]:
-    is_no = isinstance(event.data, ConsentWithdrawn)  # a no counts whenever it comes: no more is kept of it
-    if subject.not_before is not None and not is_no:
+    # A no counts whenever it comes: no more is kept of it.
+    if subject.not_before is not None and not isinstance(event.data, ConsentWithdrawn):
         erased.refuse(event, subject, subject.not_before)
     try:
         return unit.handle(event, subject)

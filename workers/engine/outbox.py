@@ -79,6 +79,8 @@ async def add_behind(
     """
     row = _row(lane, position, next_position, occurred_at, messages)
     waiting = set(await connection.fetchval(_QUERIES["add_behind"], *row, ahead) or ()) - {int(_NOBODY)}
+    if not waiting:
+        return []
     behind = [one for one in messages if one.subject is not None and one.subject.subject_id in waiting]
     if behind:
         await connection.execute(_QUERIES["take_back"], lane, position)
