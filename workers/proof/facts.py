@@ -44,6 +44,8 @@ def _in_utc(value: datetime) -> datetime:
 Words = Annotated[
     str, BeforeValidator(without_personal_data), StringConstraints(min_length=1, max_length=_WORDS_MAX_CHARS)
 ]
+TopicName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]+$", max_length=249)]
+"""As Kafka allows it: named by the shop, not by a store, and searched for under just this name."""
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
 MAX_COUNT = 2**53 - 1  # exact in every reader of JSON (RFC 8785, 3.2.2.3)
 Number = Annotated[int, Field(ge=0, le=MAX_COUNT)]
@@ -104,7 +106,7 @@ class SharedTopic(Part):
 class TopicProof(Part):
     """One topic that the person's events came by: trimmed past the last one, or shared, or not confirmed."""
 
-    topic: Words
+    topic: TopicName
     trimmed_at: Moment | None = None
     shared: SharedTopic | None = None
     not_confirmed: Words | None = None

@@ -100,6 +100,12 @@ def test_striking_out_settles(words: str) -> None:
     assert without_personal_data(once) == once
 
 
+def test_a_topic_keeps_its_name_however_many_digits_it_has() -> None:
+    assert TopicProof(topic="t276047548c.orders", trimmed_at=AT).topic == "t276047548c.orders"
+    with pytest.raises(ValidationError):
+        TopicProof(topic="ada@example.org", trimmed_at=AT)
+
+
 def test_what_is_not_foreseen_is_refused_and_not_repeated() -> None:
     with pytest.raises(ValidationError) as refused:
         facts(email="ada@example.org")
