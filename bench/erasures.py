@@ -35,7 +35,9 @@ _DATABASES = ("shop", "crm", "support")
 _TIMEOUT_S = 900.0
 _POLL_S = 0.2
 _EXTRA = 3
-_TABLE = "create table customers (id bigint primary key, reference text unique, email text unique, name text)"
+_TABLE = """
+    create table customers (id bigint primary key, reference text unique, email text unique, name text);
+    create index on customers (lower(email))"""  # addresses are compared in any case: else each task reads the table
 
 
 class Erased(NamedTuple):
