@@ -86,6 +86,16 @@ def test_what_holds_no_lists_of_texts() -> None:
             jwe.Opener(key).unseal(sealed)
 
 
+@pytest.mark.parametrize("changed", [{"alg": "dir"}, {"enc": "A128GCM"}, {"zip": "DEF"}, {"crit": ["exp"]}])
+def test_a_header_that_says_anything_else_is_refused_though_the_key_fits(changed: dict[str, object]) -> None:
+    key = jwe.generate()
+    sealer = jwe.Sealer(key)
+    header = json.loads(jwe._decoded(sealer._head))
+    sealer._head = jwe._encoded(json.dumps({**header, **changed}).encode())
+    with pytest.raises(jwe.Unopened):
+        jwe.Opener(key).unseal(sealer.seal(IDENTIFIERS))
+
+
 def test_another_algorithm_is_refused() -> None:
     """The sender does not choose: no password-based or direct key gets in by the header."""
     from joserfc import jwe as library
